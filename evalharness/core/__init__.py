@@ -1,0 +1,1 @@
+"""Frozen types that the whole program speaks in; no input or output happens here."""

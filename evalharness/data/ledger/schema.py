@@ -1,0 +1,109 @@
+"""The ledger's tables and their version.
+
+Version history: 1 first release.
+
+SQLite in WAL mode with ``synchronous=NORMAL``: a committed row survives the death of the process at any moment; after
+a power cut the newest commits may be missing, never torn. Every stored text carries a CRC-32 over its key and content,
+so that damage is found instead of becoming a score.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from pathlib import Path
+
+from evalharness.errors import RunConflictError, StorageError
+
+VERSION = 1
+WHOLE = -1
+"""The turn under which outcomes of a whole dialogue are stored."""
+
+_TABLES = """
+CREATE TABLE manifest (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE dialogues (
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    cluster TEXT NOT NULL,
+    system TEXT NOT NULL,
+    source TEXT NOT NULL,
+    line INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    hash TEXT NOT NULL
+);
+CREATE INDEX dialogues_by_cluster ON dialogues (cluster, id);
+CREATE TABLE scorers (no INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, columns TEXT NOT NULL);
+CREATE TABLE outcomes (
+    dialogue INTEGER NOT NULL REFERENCES dialogues (seq),
+    turn INTEGER NOT NULL,
+    scorer INTEGER NOT NULL REFERENCES scorers (no),
+    body TEXT NOT NULL,
+    crc INTEGER NOT NULL,
+    PRIMARY KEY (dialogue, turn, scorer)
+) WITHOUT ROWID;
+CREATE TABLE attempts (
+    no INTEGER PRIMARY KEY,
+    scorer INTEGER NOT NULL,
+    dialogue INTEGER NOT NULL,
+    turn INTEGER NOT NULL,
+    sample INTEGER NOT NULL,
+    step TEXT NOT NULL,
+    request TEXT NOT NULL,
+    started REAL NOT NULL,
+    seconds REAL,
+    state TEXT NOT NULL,
+    cause TEXT,
+    detail TEXT,
+    model TEXT,
+    input_tokens INTEGER,
+    output_tokens INTEGER,
+    cached_tokens INTEGER,
+    cache_write_tokens INTEGER,
+    reasoning_tokens INTEGER,
+    cost REAL
+);
+CREATE INDEX attempts_by_scorer ON attempts (scorer, state);
+"""
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open or create the ledger at ``path``; the file is private to the user.
+
+    A file of a newer version is a :class:`RunConflictError`, one that is no ledger or damaged a
+    :class:`StorageError`.
+    """
+    fresh = not path.exists()
+    if fresh:
+        path.touch(mode=0o600)
+    connection = sqlite3.connect(path, timeout=10.0, isolation_level=None, check_same_thread=False)
+    try:
+        _prepare(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute("PRAGMA temp_store=MEMORY")
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    except sqlite3.DatabaseError as error:
+        raise StorageError(f"{path} is not a readable ledger: {error}", fix="Restore it or remove it.") from error
+    if version == 0 and tables == 0:
+        connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version={VERSION}; COMMIT;")
+    elif version > VERSION:
+        raise RunConflictError(
+            f"{path} was written by a newer evalharness (ledger version {version}, this one reads {VERSION})",
+            fix="Update evalharness, or use another run folder.",
+        )
+    elif version != VERSION:
+        raise StorageError(f"{path} is an SQLite file but no evalharness ledger", fix="Use another run folder.")
+
+
+def checksum(dialogue: int, turn: int, scorer: int, body: str) -> int:
+    """CRC-32 of an outcome together with its key, so that a row moved to another key is found too."""
+    return zlib.crc32(f"{dialogue},{turn},{scorer},{body}".encode())

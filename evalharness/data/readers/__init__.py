@@ -1,0 +1,1 @@
+"""One reader per dialect of dialogue file, recognised by shape."""

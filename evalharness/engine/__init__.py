@@ -1,0 +1,1 @@
+"""Running scorers over items: bounded, durable, resumable."""

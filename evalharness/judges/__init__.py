@@ -1,0 +1,1 @@
+"""Rubric and item to verdict: prompts, parsing, and one file per protocol."""

@@ -1,0 +1,220 @@
+"""What a judge asks of a model, what comes back, and what can go wrong: one interface for every back-end.
+
+A client makes exactly one attempt per call. Retrying, waiting, limiting, caching and recording attempts belong to the
+engine, which is why every fault says whether another attempt makes sense and whether this one may have been billed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from evalharness.core.canonical import Json, canonical_json, sha256_text
+from evalharness.core.scores import Cause
+
+_FENCE_IN_HASH = "<fence>"
+
+
+class Finish(StrEnum):
+    """Why the model stopped writing."""
+
+    STOP = "stop"
+    LENGTH = "length"
+    REFUSAL = "refusal"
+    FILTERED = "filtered"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one attempt as the provider counts them; ``input_tokens`` includes cached and cache-written ones."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    cache_write_tokens: int = 0
+    reasoning_tokens: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.cached_tokens + other.cached_tokens,
+            self.cache_write_tokens + other.cache_write_tokens,
+            self.reasoning_tokens + other.reasoning_tokens,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """Sampling wishes. A back-end drops what the model refuses and records a warning; None means the default."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    seed: int | None = None
+    effort: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One question to a model, in the order that lets prefix caches hit.
+
+    ``system`` holds our instructions and the rubric, never dialogue text. ``shared`` is the fenced dialogue: equal, or
+    a growing prefix, for items of one dialogue. ``ask`` points at the item and repeats what to do. ``fence`` is the
+    secret marker that stands in ``shared`` and ``ask``; it is left out of the hash.
+
+    ``schema`` asks for JSON of that shape. ``labels`` instead asks for one short answer among these, with the
+    probability of each (back-ends that can't give probabilities ignore it and answer in text).
+    """
+
+    system: str
+    shared: str
+    ask: str
+    fence: str = ""
+    schema: Mapping[str, Json] | None = None
+    labels: tuple[str, ...] = ()
+    max_tokens: int = 1024
+    logprobs: bool = False
+    sampling: Sampling = field(default_factory=Sampling)
+
+    def content_hash(self) -> str:
+        """SHA-256 (hex) of everything that is sent, the fence marker replaced by a constant."""
+        parts: dict[str, Json] = {
+            "system": self.system,
+            "shared": self._unfenced(self.shared),
+            "ask": self._unfenced(self.ask),
+            "schema": None if self.schema is None else dict(self.schema),
+            "labels": list(self.labels),
+            "max_tokens": self.max_tokens,
+            "logprobs": self.logprobs,
+            "sampling": [
+                self.sampling.temperature,
+                self.sampling.top_p,
+                self.sampling.seed,
+                self.sampling.effort,
+            ],
+        }
+        return sha256_text(canonical_json(parts))
+
+    def _unfenced(self, text: str) -> str:
+        return text.replace(self.fence, _FENCE_IN_HASH) if self.fence else text
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One generated token with its log-probability and the likeliest alternatives (text, log-probability)."""
+
+    text: str
+    logprob: float
+    top: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a model answered.
+
+    ``label_probs`` is the distribution over ``Request.labels`` (sums to 1) and ``label_mass`` the probability that the
+    model gave to any of them before renormalising; ``tokens`` are there when log-probabilities were asked and
+    returned. ``model`` is the model that the provider says answered.
+    """
+
+    text: str
+    finish: Finish = Finish.STOP
+    usage: Usage = field(default_factory=Usage)
+    model: str = ""
+    request_id: str = ""
+    label_probs: Mapping[str, float] | None = None
+    label_mass: float | None = None
+    tokens: tuple[Token, ...] = ()
+    refusal: str = ""
+
+
+class ProviderFault(Exception):
+    """An attempt without a usable reply.
+
+    ``retryable``: another attempt may help. ``fatal``: no request to this provider and model can work (key, quota,
+    model name), so the lane must stop. ``unknown_outcome``: the request was sent and may have been billed.
+    ``retry_after``: seconds that the provider asked to wait. ``rate_limited``: the provider is overloaded or we are
+    over a limit, so concurrency should fall. ``detail`` never holds a key or dialogue text.
+    """
+
+    def __init__(
+        self,
+        cause: Cause,
+        detail: str,
+        *,
+        retryable: bool = False,
+        fatal: bool = False,
+        unknown_outcome: bool = False,
+        rate_limited: bool = False,
+        retry_after: float | None = None,
+        status: int | None = None,
+    ) -> None:
+        self.cause = cause
+        self.detail = detail
+        self.retryable = retryable
+        self.fatal = fatal
+        self.unknown_outcome = unknown_outcome
+        self.rate_limited = rate_limited
+        self.retry_after = retry_after
+        self.status = status
+        super().__init__(f"{cause.value}: {detail}")
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a back-end and model can do, as far as a judge must know."""
+
+    schema: bool = True
+    labels: bool = False
+    logprobs: bool = False
+    context_tokens: int | None = None
+    one_criterion_at_a_time: bool = False
+    toy: bool = False
+
+
+class Client(Protocol):
+    """A model behind a provider's API, or in this process. One call is one attempt."""
+
+    @property
+    def backend(self) -> str:
+        """The back-end's name: ``openai``, ``anthropic``, ``local`` …"""
+        ...
+
+    @property
+    def model(self) -> str:
+        """The model as the user named it."""
+        ...
+
+    @property
+    def endpoint(self) -> str:
+        """Host (and path) that requests go to, without credentials; empty for in-process models."""
+        ...
+
+    @property
+    def identity(self) -> Mapping[str, Json]:
+        """What makes answers comparable: back-end, model, API flavour, adapter options, weights' hash. Part of cache keys."""
+        ...
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What may be asked of this model."""
+        ...
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Options that were dropped because the model does not take them, one sentence each."""
+        ...
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of the text: exact in process, elsewhere an estimate (characters / 4, rounded up)."""
+        ...
+
+    async def complete(self, request: Request) -> Reply:
+        """One attempt. Raises :class:`ProviderFault` for anything but a reply; cancellation passes."""
+        ...
+
+    async def close(self) -> None:
+        """Give back connections and threads; safe to call twice."""
+        ...
