@@ -1,0 +1,54 @@
+# Everything runs in .venv; nothing outside this folder is changed except the user's data and cache folders.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: demo test test-slow lint types contract docs check bench screenshots clean
+
+demo: $(VENV)/.run  ## score the sample dialogues with the local judge
+	@$(BIN)/evalharness demo --out reports/demo
+
+test: $(VENV)/.dev  ## the test suite without the slow part
+	$(BIN)/python -m pytest -q
+
+test-slow: $(VENV)/.dev  ## everything, the slow part included
+	$(BIN)/python -m pytest -q -m "slow or not slow"
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+contract: $(VENV)/.dev  ## who may import whom
+	$(BIN)/lint-imports
+
+docs: $(VENV)/.dev  ## the pages say what the program does
+	$(BIN)/python -m pytest -q tests/docs
+
+check: test lint types contract docs
+
+bench: $(VENV)/.dev  ## speed, as ratios in one run
+	$(BIN)/python bench/metrics.py
+	$(BIN)/python bench/reading.py
+
+screenshots: $(VENV)/.dev  ## the pictures of README and docs
+	$(BIN)/python docs/make_screenshots.py
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed: make PYTHON=python3.12 …"; exit 2; }
+	@$(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed; on Debian: apt-get install python3-venv"; exit 2; }
+
+$(VENV)/.run: $(VENV)/bin/python pyproject.toml
+	$(PIP) install -q -e ".[local]"
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/bin/python pyproject.toml
+	$(PIP) install -q -e ".[dev]"
+	@touch $@ $(VENV)/.run
+
+clean:
+	rm -rf $(VENV) reports/demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

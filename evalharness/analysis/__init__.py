@@ -1,0 +1,1 @@
+"""Scores to Analysis: the frozen aggregates that every report states."""

@@ -1,0 +1,159 @@
+"""From the outcomes of a run to its Analysis, in one pass over rows sorted by cluster."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from evalharness.analysis.accumulate import ClusteredMean, Distribution, rate_estimate
+from evalharness.analysis.types import Analysis, ColumnSummary, CorpusScore, RunFacts, SystemRow, Tally
+from evalharness.core.metric import CorpusMetric
+from evalharness.core.rubric import PassRule
+from evalharness.core.scores import Cause, Column, Failure, Result, Score, Skip
+from evalharness.data.ledger.store import OutcomeRow
+from evalharness.stats.estimate import undefined
+
+_MOST_SYSTEMS = 40
+
+
+class _Group:
+    """Running figures of one column over some of its items."""
+
+    def __init__(self, rule: PassRule | None) -> None:
+        self.scored = 0
+        self.failed: Counter[str] = Counter()
+        self.skipped: Counter[str] = Counter()
+        self.mean = ClusteredMean()
+        self.passes = ClusteredMean()
+        self._rule = rule
+
+    def add(self, cluster: str, result: Result) -> None:
+        match result:
+            case Score(value=value):
+                self.scored += 1
+                if not isinstance(value, str):
+                    self.mean.add(cluster, value)
+                    if self._rule is not None:
+                        self.passes.add(cluster, float(self._rule(value)))
+            case Failure(cause=cause):
+                self.failed[cause.value] += 1
+            case Skip(reason=reason):
+                self.skipped[reason.value] += 1
+
+    @property
+    def seen(self) -> int:
+        return self.scored + self.failed.total() + self.skipped.total()
+
+    def tally(self, pending: int = 0) -> Tally:
+        return Tally(self.seen + pending, self.scored, _ranked(self.failed), _ranked(self.skipped), pending)
+
+
+class _ColumnSums:
+    """Everything that is collected for one column."""
+
+    def __init__(self, column: Column) -> None:
+        self.column = column
+        self.rule = None if column.passes is None else PassRule.parse(column.passes)
+        self.all = _Group(self.rule)
+        self.systems: dict[str, _Group] = {}
+        self.distribution = Distribution(column)
+        self.stats: dict[str, tuple[list[float], int]] = {}
+        self.usable = 0
+        self.asked = 0
+        self.uncited = 0
+
+    def add(self, row: OutcomeRow, result: Result) -> None:
+        self.all.add(row.cluster, result)
+        if row.system:
+            self.systems.setdefault(row.system, _Group(self.rule)).add(row.cluster, result)
+        if isinstance(result, Score):
+            self.distribution.add(result.value)
+            self.uncited += any(not evidence.found for evidence in result.evidence)
+            if result.stats:
+                for system in {"", row.system}:
+                    self._sum_stats(system, result.stats)
+        if not isinstance(result, Skip) and result.samples:
+            self.asked += len(result.samples)
+            self.usable += sum(not isinstance(sample, Cause) for sample in result.samples)
+
+    def _sum_stats(self, system: str, stats: Sequence[float]) -> None:
+        if system not in self.stats:
+            self.stats[system] = ([0.0] * len(stats), 0)
+        totals, count = self.stats[system]
+        for i, value in enumerate(stats):
+            totals[i] += value
+        self.stats[system] = (totals, count + 1)
+
+    def summary(self, items: int) -> ColumnSummary:
+        tally = self.all.tally(max(0, items - self.all.seen))
+        mean = (
+            undefined("a nominal criterion has no mean") if self.column.nominal else self.all.mean.estimate()
+        )
+        return ColumnSummary(
+            column=self.column,
+            tally=tally,
+            mean=mean,
+            bounds=_bounds(self.column, tally, mean.value),
+            pass_rate=None if self.rule is None else rate_estimate(self.all.passes),
+            passed=0 if self.rule is None else _passed(self.all.passes),
+            spread=self.all.mean.spread(),
+            distribution=self.distribution.bins(),
+            systems=tuple(self._system(name) for name in sorted(self.systems)[:_MOST_SYSTEMS]),
+            samples=(self.usable, self.asked) if self.asked else None,
+            uncited=self.uncited,
+        )
+
+    def _system(self, name: str) -> SystemRow:
+        group = self.systems[name]
+        rate = None if self.rule is None else rate_estimate(group.passes)
+        mean = undefined("a nominal criterion has no mean") if self.column.nominal else group.mean.estimate()
+        return SystemRow(name, group.tally(), mean, rate)
+
+
+def analyse(
+    run: RunFacts,
+    scorers: Mapping[int, tuple[Column, ...]],
+    outcomes: Iterable[OutcomeRow],
+    items: Mapping[int, int],
+    metrics: Iterable[CorpusMetric] = (),
+) -> Analysis:
+    """The Analysis of a run.
+
+    ``scorers`` are the columns of each scorer number, ``outcomes`` their rows sorted by cluster, ``items`` how many
+    items each scorer has to score, ``metrics`` those whose corpus scores are wanted.
+    """
+    sums = {number: [_ColumnSums(column) for column in columns] for number, columns in scorers.items()}
+    for row in outcomes:
+        for column, result in zip(sums[row.scorer], row.results, strict=True):
+            column.add(row, result)
+    columns = tuple(column.summary(items[number]) for number, group in sums.items() for column in group)
+    by_signature = {c.column: c for group in sums.values() for c in group}
+    corpus = tuple(score for metric in metrics for score in _corpus(metric, by_signature))
+    return Analysis(run, columns, corpus)
+
+
+def _corpus(metric: CorpusMetric, sums: Mapping[Column, _ColumnSums]) -> Iterable[CorpusScore]:
+    found: dict[Column, _ColumnSums] = defaultdict()
+    found.update({column: sums[column] for column in metric.columns if column in sums})
+    for column, collected in found.items():
+        for system in sorted(collected.stats):
+            totals, count = collected.stats[system]
+            yield CorpusScore(column, system, metric.corpus(column, totals), count)
+
+
+def _bounds(column: Column, tally: Tally, mean: float | None) -> tuple[float, float] | None:
+    missing = tally.failures + tally.pending
+    if not missing or column.low is None or column.high is None or column.nominal:
+        return None
+    known = tally.scored * (mean or 0.0)
+    total = tally.scored + missing
+    return (known + missing * column.low) / total, (known + missing * column.high) / total
+
+
+def _passed(passes: ClusteredMean) -> int:
+    estimate = passes.estimate()
+    return 0 if estimate.value is None else round(estimate.value * estimate.n)
+
+
+def _ranked(counts: Counter[str]) -> tuple[tuple[str, int], ...]:
+    return tuple(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))

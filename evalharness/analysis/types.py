@@ -1,0 +1,118 @@
+"""What a report may state about a run, computed once and frozen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from evalharness.core.scores import Column
+from evalharness.stats.estimate import Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Where the items of a column went: ``items`` = scored + failed + skipped + pending, always.
+
+    ``failed`` and ``skipped`` are counted by cause and reason, most frequent first; ``pending`` items wait for a
+    resume of an incomplete run.
+    """
+
+    items: int
+    scored: int
+    failed: tuple[tuple[str, int], ...] = ()
+    skipped: tuple[tuple[str, int], ...] = ()
+    pending: int = 0
+
+    @property
+    def failures(self) -> int:
+        """Items that failed, whatever the cause."""
+        return sum(count for _, count in self.failed)
+
+    @property
+    def skips(self) -> int:
+        """Items that were skipped, whatever the reason."""
+        return sum(count for _, count in self.skipped)
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """One bar of a distribution: values from ``low`` to ``high`` (half-open unless last), or one level."""
+
+    label: str
+    low: float | None
+    high: float | None
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Standard deviation and extremes of the scored values."""
+
+    sd: float | None
+    minimum: float
+    maximum: float
+
+
+@dataclass(frozen=True, slots=True)
+class SystemRow:
+    """A column's figures for one system under test."""
+
+    system: str
+    tally: Tally
+    mean: Estimate
+    pass_rate: Estimate | None
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnSummary:
+    """Everything stated about one column of scores.
+
+    ``mean`` is over scored items, its interval clustered by group; undefined for nominal columns. ``bounds`` are the
+    means that would hold if every failed and pending item had the worst or the best value of the scale: there when
+    something is missing and the scale is bounded. ``samples`` are usable and asked verdicts where several were asked.
+    """
+
+    column: Column
+    tally: Tally
+    mean: Estimate
+    bounds: tuple[float, float] | None
+    pass_rate: Estimate | None
+    passed: int
+    spread: Spread | None
+    distribution: tuple[Bin, ...]
+    systems: tuple[SystemRow, ...]
+    samples: tuple[int, int] | None = None
+    uncited: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusScore:
+    """A metric's corpus score over the scored items of one system (``""``: all items)."""
+
+    column: Column
+    system: str
+    value: float
+    items: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What was scored: counts of the input, and ``partial`` with the reason when the run is incomplete."""
+
+    dialogues: int
+    turns: int
+    groups: int
+    systems: tuple[str, ...]
+    sources: tuple[str, ...]
+    rejected: int
+    notes: tuple[tuple[str, int], ...]
+    partial: str | None = None
+    toy_judges: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """All aggregates of a run; a pure function of its outcomes."""
+
+    run: RunFacts
+    columns: tuple[ColumnSummary, ...]
+    corpus: tuple[CorpusScore, ...]

@@ -1,0 +1,1 @@
+"""What the command line and notebooks call: whole jobs, composed from the layers below."""

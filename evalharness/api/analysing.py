@@ -1,0 +1,89 @@
+"""From a ledger to its Analysis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from evalharness.analysis.build import analyse
+from evalharness.analysis.types import Analysis, RunFacts
+from evalharness.core.dialogue import TurnChoice, Unit
+from evalharness.core.metric import CorpusMetric, Metric
+from evalharness.core.scores import Column
+from evalharness.data.ledger.store import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """What the ledger holds: dialogues, turns to score, groups, and systems under test."""
+
+    dialogues: int
+    turns: int
+    groups: int
+    systems: tuple[str, ...]
+
+
+def take_census(ledger: Ledger, turns: TurnChoice) -> Census:
+    """Count what there is to score."""
+    dialogues = items = 0
+    groups: set[str] = set()
+    systems: set[str] = set()
+    for block in ledger.dialogue_blocks(500):
+        for stored in block:
+            dialogue = stored.load()
+            dialogues += 1
+            items += len(dialogue.assistant_turns(turns))
+            groups.add(dialogue.cluster)
+            systems.add(dialogue.system)
+    return Census(dialogues, items, len(groups), tuple(sorted(systems - {""})))
+
+
+def analyse_ledger(ledger: Ledger, metrics: Iterable[Metric] = (), *, partial: str | None = None) -> Analysis:
+    """The Analysis of everything in the ledger that the run's plan names."""
+    columns = planned_columns(ledger)
+    turns = TurnChoice(_text(ledger.get("turns"), TurnChoice.ALL.value))
+    census = take_census(ledger, turns)
+    ingested = ledger.get("ingested")
+    facts = ingested if isinstance(ingested, dict) else {}
+    run = RunFacts(
+        dialogues=census.dialogues,
+        turns=census.turns,
+        groups=census.groups,
+        systems=census.systems,
+        sources=_strings(facts.get("sources")),
+        rejected=_number(facts.get("rejected")),
+        notes=_notes(facts.get("notes")),
+        partial=partial,
+        toy_judges=_strings(ledger.get("toy_judges")),
+    )
+    items = {
+        number: census.dialogues if group[0].unit is Unit.DIALOGUE else census.turns
+        for number, group in columns.items()
+    }
+    corpus = [metric for metric in metrics if isinstance(metric, CorpusMetric)]
+    return analyse(run, columns, ledger.outcomes(columns), items, corpus)
+
+
+def planned_columns(ledger: Ledger) -> Mapping[int, tuple[Column, ...]]:
+    """The columns of the scorers that the run's plan names, in its order."""
+    stored = ledger.scorers()
+    planned = ledger.get("scorer_numbers")
+    if not isinstance(planned, list):
+        return stored
+    return {int(str(number)): stored[int(str(number))] for number in planned}
+
+
+def _text(value: object, otherwise: str) -> str:
+    return value if isinstance(value, str) else otherwise
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def _strings(value: object) -> tuple[str, ...]:
+    return tuple(str(part) for part in value) if isinstance(value, list) else ()
+
+
+def _notes(value: object) -> tuple[tuple[str, int], ...]:
+    return tuple((str(note), int(count)) for note, count in value) if isinstance(value, list) else ()

@@ -1,0 +1,182 @@
+"""The main job: dialogues in, scorers over them, a run folder and reports out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+
+from evalharness.analysis.types import Analysis
+from evalharness.api.analysing import analyse_ledger
+from evalharness.api.folder import RunFolder
+from evalharness.api.rendering import write_outputs
+from evalharness.core.canonical import Json
+from evalharness.core.dialogue import TurnChoice
+from evalharness.core.metric import Metric
+from evalharness.core.rubric import Rubric
+from evalharness.data.cache import VerdictCache
+from evalharness.data.dialogues import Read, ReadOptions, Rejected, read_dialogues
+from evalharness.data.files import private_folder
+from evalharness.data.ledger.store import Ledger
+from evalharness.data.lock import exclusive
+from evalharness.data.rubrics import load_rubric
+from evalharness.engine.asking import Desk
+from evalharness.engine.ingest import ingest
+from evalharness.engine.plan import Limits, RunPlan, check_distinct, check_unchanged, scorer_key
+from evalharness.engine.progress import Progress, Silent
+from evalharness.engine.run import Finished, execute
+from evalharness.errors import UsageError
+from evalharness.judges.interface import Judge
+from evalharness.judges.spec import JudgeOptions, make_judge
+from evalharness.llm.pricing import Prices
+from evalharness.llm.retry import RetryPolicy
+from evalharness.llm.throttle import LimiterPool
+from evalharness.metrics.spec import parse_metrics
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreJob:
+    """Everything that `evalharness score` can be told.
+
+    ``metrics`` and ``checks`` are specifications like ``bleu`` and ``contains:refund``; ``judges`` like
+    ``openai:MODEL`` or ``alias=local:smollm2``; ``rubrics`` names or paths: every judge answers every rubric.
+    """
+
+    sources: tuple[str, ...]
+    out: Path
+    metrics: tuple[str, ...] = ()
+    judges: tuple[str, ...] = ()
+    rubrics: tuple[str, ...] = ()
+    read: ReadOptions = field(default_factory=ReadOptions)
+    turns: TurnChoice = TurnChoice.ALL
+    limits: Limits = field(default_factory=Limits)
+    judge_options: JudgeOptions = field(default_factory=JudgeOptions)
+    model_options: Mapping[str, Json] = field(default_factory=dict)
+    prices: Mapping[str, Json] = field(default_factory=dict)
+    skip_bad_lines: bool = False
+    update: bool = False
+    retry_failed: bool = False
+    use_cache: bool = True
+    epoch: str = ""
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """A run that ended: its folder and Analysis, and why it is incomplete, if it is."""
+
+    folder: RunFolder
+    analysis: Analysis
+    finished: Finished
+    warnings: tuple[str, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every scorer got through all its items."""
+        return self.finished.complete
+
+
+def run_score(job: ScoreJob, progress: Progress | None = None, stdin: BinaryIO | None = None) -> RunResult:
+    """Score, or resume scoring; the same job on the same folder goes on where it stopped.
+
+    Raises ``InputError`` for bad input, ``UsageError`` for scorers that don't fit, ``RunConflictError`` where the
+    folder holds another run. A provider that refuses for good does not raise: the result is incomplete.
+    """
+    watcher = progress or Silent()
+    plan = make_plan(job)
+    started = time.monotonic()
+    folder = RunFolder(private_folder(job.out))
+    with exclusive(folder.path), Ledger(folder.ledger) as ledger, ExitStack() as stack:
+        if not job.update:
+            check_unchanged(ledger.get("plan"), plan, str(folder.path))
+        rows: Iterator[Read | Rejected] = read_dialogues(job.sources, job.read, stdin=stdin)
+        rows = rows if job.limit is None else _first(rows, job.limit)
+        ingest(ledger, rows, folder.rejects, skip_bad=job.skip_bad_lines, update=job.update)
+        _record_plan(ledger, job, plan)
+        desk = make_desk(ledger, plan, job, stack.callback)
+        finished = execute(ledger, desk, plan, watcher)
+        seconds = time.monotonic() - started
+        ledger.set("partial", _partial(finished))
+        analysis = analyse_ledger(ledger, plan.metrics, partial=_partial(finished))
+        warnings = _warnings(plan)
+        write_outputs(folder, ledger, analysis, desk.cached, seconds, warnings)
+    return RunResult(folder, analysis, finished, warnings)
+
+
+def make_plan(job: ScoreJob) -> RunPlan:
+    """The scorers that a job names, checked against each other."""
+    rubrics = [load_rubric(name) for name in job.rubrics]
+    judges = make_judges(job.judges, rubrics, job.judge_options, job.model_options)
+    specs = job.metrics or (() if judges else ("surface",))
+    metrics: tuple[Metric, ...] = parse_metrics(specs)
+    plan = RunPlan(metrics, judges, job.turns, job.limits, job.epoch, job.retry_failed, job.use_cache)
+    check_distinct(plan)
+    return plan
+
+
+def make_judges(
+    specs: Iterable[str], rubrics: Iterable[Rubric], options: JudgeOptions, models: Mapping[str, Json]
+) -> tuple[Judge, ...]:
+    """Every judge on every rubric; one without the other is a :class:`UsageError`."""
+    named, asked = list(specs), list(rubrics)
+    if named and not asked:
+        raise UsageError("a judge needs a rubric", fix="Add --rubric, e.g. --rubric support-reply.")
+    if asked and not named:
+        raise UsageError("a rubric needs a judge", fix="Add --judge, e.g. --judge local:smollm2.")
+    return tuple(make_judge(spec, rubric, options, models) for spec in named for rubric in asked)
+
+
+def make_desk(ledger: Ledger, plan: RunPlan, job: ScoreJob, at_end: Callable[..., object]) -> Desk:
+    """What the askings of a run share; the cache is closed ``at_end``."""
+    cache = None
+    if plan.judges and plan.use_cache:
+        cache = VerdictCache()
+        at_end(cache.close)
+    limits = plan.limits
+    policy = RetryPolicy(
+        attempts=limits.attempts,
+        deadline=limits.deadline,
+        attempt_timeout=limits.attempt_timeout,
+        max_wait=limits.max_wait,
+    )
+    return Desk(
+        ledger=ledger,
+        cache=cache,
+        limiters=LimiterPool(concurrency=limits.concurrency),
+        policy=policy,
+        prices=Prices(job.prices),
+        secret=ledger.secret(),
+        epoch=plan.epoch,
+    )
+
+
+def _record_plan(ledger: Ledger, job: ScoreJob, plan: RunPlan) -> None:
+    numbers = [ledger.scorer(scorer_key(columns), columns) for columns in plan.column_sets]
+    toys = {j.name for j in plan.judges for client in j.clients if client.capabilities.toy}
+    with ledger.transaction():
+        ledger.set("plan", plan.facts())
+        ledger.set("turns", plan.turns.value)
+        ledger.set("metrics", list(job.metrics or (() if plan.judges else ("surface",))))
+        ledger.set("scorer_numbers", list(numbers))
+        ledger.set("toy_judges", sorted(toys))
+
+
+def _partial(finished: Finished) -> str | None:
+    if finished.complete:
+        return None
+    if finished.signal is not None:
+        return "interrupted"
+    return "; ".join(f"{stop.judge} stopped: {stop.fault.cause.value}" for stop in finished.stopped)
+
+
+def _warnings(plan: RunPlan) -> tuple[str, ...]:
+    found = {w: None for judge in plan.judges for client in judge.clients for w in client.warnings}
+    return tuple(found)
+
+
+def _first(rows: Iterator[Read | Rejected], count: int) -> Iterator[Read | Rejected]:
+    return islice(rows, count)

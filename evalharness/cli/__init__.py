@@ -1,0 +1,54 @@
+"""The command line: the only importer of click. Commands are loaded when they are called."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from evalharness import __version__
+from evalharness.cli.lazy import LazyGroup
+from evalharness.cli.outcome import guarded
+
+COMMANDS = {
+    "score": ("evalharness.cli.score", "Score dialogues with metrics and judges into a run folder."),
+    "report": ("evalharness.cli.report", "Render a run's report again, in any format."),
+    "data": ("evalharness.cli.data", "Check, convert and sample dialogue files."),
+    "rubric": ("evalharness.cli.rubric", "Check, show and start rubric files."),
+    "judges": ("evalharness.cli.judges", "List, test and install judges."),
+    "runs": ("evalharness.cli.runs", "List, show and remove run folders."),
+    "cache": ("evalharness.cli.cache", "Show and clear the verdict cache."),
+    "init": ("evalharness.cli.init", "Start a project: config and a first rubric."),
+    "doctor": ("evalharness.cli.doctor", "Check this machine: versions, keys, models, folders."),
+    "demo": ("evalharness.cli.demo", "Score the sample dialogues with the local judge."),
+}
+
+CONTEXT = {
+    "help_option_names": ["-h", "--help"],
+    "auto_envvar_prefix": "EVALHARNESS",
+    "max_content_width": 100,
+}
+
+
+@click.group(cls=LazyGroup, lazy=COMMANDS, context_settings=CONTEXT)
+@click.version_option(__version__, prog_name="evalharness")
+@click.option(
+    "--config",
+    metavar="FILE",
+    help="Settings file (default: evalharness.yaml here, if there is one).",
+)
+@click.pass_context
+def cli(context: click.Context, config: str | None) -> None:
+    """Score dialogues, measure judges against humans, gate CI on quality.
+
+    Start with `evalharness demo`, then `evalharness score LOGS.jsonl`.
+    """
+    from evalharness.cli.config import apply_config
+
+    apply_config(context, config)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the program and exit with its exit code."""
+    sys.exit(guarded(cli, arguments))

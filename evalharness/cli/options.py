@@ -1,0 +1,71 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+import click
+
+from evalharness.errors import UsageError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def reading_options(command: F) -> F:
+    """How dialogue files are read."""
+    for option in reversed(
+        (
+            click.option("--format", "format", metavar="NAME", help="Force a file format (default: by shape)."),
+            click.option(
+                "--map", "map", multiple=True, metavar="OURS=THEIRS", help="Name the field that holds one of ours."
+            ),
+            click.option("--set", "set", multiple=True, metavar="KEY=VALUE", help="Add metadata to every dialogue."),
+            click.option("--references", metavar="FILE", help="Known good replies from a second file."),
+            click.option(
+                "--max-line-bytes", type=click.IntRange(min=1), default=16 << 20, show_default=True,
+                help="Longest line that is read.",
+            ),
+        )
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def json_option(command: F) -> F:
+    """Machine-readable output on stdout."""
+    return click.option("--json", "json", is_flag=True, help="Print JSON on stdout.")(command)
+
+
+def quiet_option(command: F) -> F:
+    """No progress and no summary."""
+    return click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")(command)
+
+
+def pairs(option: str, entries: Iterable[str]) -> dict[str, str]:
+    """``KEY=VALUE`` entries of a repeated option as a mapping."""
+    found: dict[str, str] = {}
+    for entry in entries:
+        key, sign, value = entry.partition("=")
+        if not sign or not key.strip():
+            raise UsageError(f"--{option} {entry!r} has no '='", fix=f"Write --{option} name=value.")
+        found[key.strip()] = value
+    return found
+
+
+def split_commas(entries: Iterable[str]) -> tuple[str, ...]:
+    """Values of a repeated option that also takes lists with commas (not inside brackets or after a colon)."""
+    found: list[str] = []
+    for entry in entries:
+        found += _split(entry)
+    return tuple(part.strip() for part in found if part.strip())
+
+
+def _split(entry: str) -> list[str]:
+    parts, depth, start = [], 0, 0
+    for position, char in enumerate(entry):
+        depth += (char == "(") - (char == ")")
+        if char == "," and depth == 0:
+            parts.append(entry[start:position])
+            start = position + 1
+    return [*parts, entry[start:]]

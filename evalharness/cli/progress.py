@@ -1,0 +1,154 @@
+"""Progress on stderr: bars on a terminal, a plain line now and then elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import click
+
+from evalharness.core.text import one_line
+from evalharness.engine.progress import Progress, Silent
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
+    from rich.progress import TaskID
+
+_EVERY = 5.0
+
+
+@contextmanager
+def watching(*, quiet: bool) -> Iterator[Progress]:
+    """A watcher that fits where stderr goes."""
+    if quiet:
+        yield Silent()
+    elif sys.stderr.isatty():
+        with _bars() as bars:
+            yield BarProgress(bars)
+    else:
+        plain = PlainProgress()
+        yield plain
+        plain.finish()
+
+
+@dataclass(slots=True)
+class _Count:
+    """What is known of one scorer's progress."""
+
+    total: int
+    done: int
+    first: int
+    started: float = field(default_factory=time.monotonic)
+    failures: Counter[str] = field(default_factory=Counter)
+    cost: float | None = 0.0
+
+    def add(self, items: int, failures: Iterable[str], cost: float | None) -> None:
+        self.done += items
+        self.failures.update(failures)
+        if self.cost is not None and cost is not None:
+            self.cost += cost
+
+    @property
+    def rate(self) -> float:
+        """Items a second since this process began."""
+        return (self.done - self.first) / max(1e-9, time.monotonic() - self.started)
+
+    def facts(self) -> str:
+        """Failures by cause and cost, as far as there are any."""
+        parts = [f"{cause} {count}" for cause, count in self.failures.most_common(3)]
+        text = f"failed {self.failures.total()} ({', '.join(parts)})" if parts else ""
+        cost = f"${self.cost:.4f}" if self.cost else ""
+        return "  ".join(part for part in (text, cost) if part)
+
+
+class BarProgress:
+    """Bars by rich: done / total, rate, time left, failures by cause, cost."""
+
+    def __init__(self, bars: Bars) -> None:
+        self._bars = bars
+        self._tasks: dict[str, TaskID] = {}
+        self._counts: dict[str, _Count] = {}
+
+    def start(self, name: str, total: int, done: int) -> None:
+        """Show a bar."""
+        self._counts[name] = _Count(total, done, done)
+        self._tasks[name] = self._bars.add_task(_short(name), total=total, completed=done, facts="", rate="")
+
+    def advance(
+        self, name: str, items: int = 1, failures: Iterable[str] = (), cost: float | None = None
+    ) -> None:
+        """Move a bar."""
+        count = self._counts[name]
+        count.add(items, failures, cost)
+        self._bars.update(self._tasks[name], advance=items, facts=count.facts(), rate=f"{count.rate:.1f}/s")
+
+    def note(self, text: str) -> None:
+        """Print above the bars."""
+        self._bars.console.print(one_line(text, 500), markup=False, highlight=False)
+
+
+class PlainProgress:
+    """A line every few seconds, and one at the end of each scorer."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, _Count] = {}
+        self._last = time.monotonic()
+
+    def start(self, name: str, total: int, done: int) -> None:
+        """Begin to count; say so when part of it is done already."""
+        self._counts[name] = _Count(total, done, done)
+        if done:
+            click.echo(f"{_short(name)}: resuming, {done} of {total} done", err=True)
+
+    def advance(
+        self, name: str, items: int = 1, failures: Iterable[str] = (), cost: float | None = None
+    ) -> None:
+        """Count, and print now and then."""
+        count = self._counts[name]
+        count.add(items, failures, cost)
+        now = time.monotonic()
+        if now - self._last >= _EVERY and count.done < count.total:
+            self._last = now
+            self._line(name, count)
+
+    def note(self, text: str) -> None:
+        """Print a line."""
+        click.echo(one_line(text, 500), err=True)
+
+    def finish(self) -> None:
+        """Print how each scorer ended."""
+        for name, count in self._counts.items():
+            self._line(name, count)
+
+    def _line(self, name: str, count: _Count) -> None:
+        left = (count.total - count.done) / count.rate if count.rate > 0 else 0.0
+        ending = f"  {left:.0f} s left" if count.done < count.total else ""
+        facts = f"  {count.facts()}" if count.facts() else ""
+        click.echo(f"{_short(name)}: {count.done}/{count.total}  {count.rate:.1f}/s{ending}{facts}", err=True)
+
+
+@contextmanager
+def _bars() -> Iterator[Bars]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(compact=True),
+        TextColumn("{task.fields[facts]}", markup=False),
+    )
+    with Bars(*columns, console=Console(stderr=True), transient=False) as bars:
+        yield bars
+
+
+def _short(name: str) -> str:
+    return one_line(name, 60)

@@ -1,0 +1,77 @@
+"""`evalharness runs list|show|rm`."""
+
+from __future__ import annotations
+
+import json as json_module
+import shutil
+from pathlib import Path
+
+import click
+
+from evalharness.cli.options import json_option
+from evalharness.core.text import log_safe, one_line
+from evalharness.errors import UsageError
+
+
+@click.group("runs")
+def command() -> None:
+    """List, show and remove run folders."""
+
+
+@command.command("list")
+@click.argument("folder", default="reports", metavar="[FOLDER]")
+@json_option
+def list_runs(folder: str, json: bool) -> None:
+    """The run folders below FOLDER (default: reports), newest first."""
+    from evalharness.api.folder import find_runs
+
+    found = find_runs(Path(folder))
+    if json:
+        click.echo(json_module.dumps(found, indent=1))
+        return
+    if not found:
+        click.echo(f"no run folder below {folder}")
+    for run in found:
+        state = f"PARTIAL ({run['partial']})" if run["partial"] else "complete"
+        line = f"{run['folder']}  {run['dialogues']} dialogues  {run['scorers']} scorers  {state}  {run['changed']}"
+        click.echo(log_safe(line))
+
+
+@command.command("show")
+@click.argument("run", metavar="RUN")
+@json_option
+def show(run: str, json: bool) -> None:
+    """The summary of a run, computed from its ledger."""
+    from evalharness.api.folder import open_run
+    from evalharness.api.rendering import stored_analysis
+    from evalharness.cli.summary import print_table
+    from evalharness.report.document import report_json
+
+    with open_run(run) as (_, ledger):
+        analysis = stored_analysis(ledger)
+    if json:
+        click.echo(report_json(analysis), nl=False)
+    else:
+        print_table(analysis)
+
+
+@command.command("rm")
+@click.argument("runs", nargs=-1, required=True, metavar="RUN…")
+@click.option("--yes", is_flag=True, help="Don't ask.")
+def remove(runs: tuple[str, ...], yes: bool) -> None:
+    """Remove run folders with everything in them. Cached verdicts stay."""
+    from evalharness.data.ledger.store import Ledger
+    from evalharness.data.lock import exclusive
+
+    folders = [Path(run) for run in runs]
+    for folder in folders:
+        if not (folder / "run.sqlite").is_file() or folder.is_symlink():
+            raise UsageError(f"{folder} is no run folder", fix="Only folders that `score` wrote are removed.")
+        Ledger(folder / "run.sqlite").close()
+    if not yes:
+        names = ", ".join(one_line(str(folder)) for folder in folders)
+        click.confirm(f"Remove {names}?", abort=True, err=True)
+    for folder in folders:
+        with exclusive(folder):
+            shutil.rmtree(folder)
+        click.echo(log_safe(f"removed {folder}"))

@@ -1,0 +1,150 @@
+"""`evalharness score`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from evalharness.cli.options import json_option, pairs, quiet_option, reading_options, split_commas
+from evalharness.errors import ExitCode
+
+_TERM = 15
+
+
+@click.command("score")
+@click.argument("dialogues", nargs=-1, required=True, metavar="DIALOGUES…")
+@click.option("-o", "--out", metavar="DIR", help="Run folder (default: reports/NAME of the first file).")
+@click.option(
+    "-m", "--metric", multiple=True, metavar="M[,M…]", help="bleu, rouge, chrf, ter, surface … (repeats)."
+)
+@click.option(
+    "--check", multiple=True, metavar="CHECK", help="contains:TEXT, regex:RE, tool:NAME … (repeats)."
+)
+@click.option("-j", "--judge", multiple=True, metavar="[NAME=]BACKEND:MODEL[@URL]", help="A judge (repeats).")
+@click.option("-r", "--rubric", multiple=True, metavar="NAME|FILE", help="A rubric (repeats).")
+@reading_options
+@click.option(
+    "--turns",
+    type=click.Choice(["all", "last", "referenced"]),
+    default="all",
+    show_default=True,
+    help="Which assistant turns are scored.",
+)
+@click.option(
+    "--samples", type=click.IntRange(min=1), default=1, show_default=True, help="Verdicts per item."
+)
+@click.option("--per-criterion", is_flag=True, help="One request per criterion instead of one for all.")
+@click.option("--temperature", type=float, help="Where the model takes one.")
+@click.option("--effort", help="Reasoning effort, where the model takes one.")
+@click.option("--max-tokens", type=click.IntRange(min=1), help="Longest answer of a judge.")
+@click.option("--api", type=click.Choice(["responses", "chat"]), help="Force the OpenAI API flavour.")
+@click.option(
+    "--concurrency",
+    type=click.IntRange(min=1),
+    default=16,
+    show_default=True,
+    help="Requests in flight per judge.",
+)
+@click.option(
+    "--attempts", type=click.IntRange(min=1), default=5, show_default=True, help="Attempts per request."
+)
+@click.option(
+    "--deadline", type=float, default=300.0, show_default=True, help="Seconds per request, retries included."
+)
+@click.option(
+    "--max-wait", type=float, default=120.0, show_default=True, help="Longest wait that a provider may ask."
+)
+@click.option("--skip-bad-lines", is_flag=True, help="Set bad lines aside in rejected.jsonl and count them.")
+@click.option("--update", is_flag=True, help="Follow changed input or settings; keep what is unchanged.")
+@click.option("--retry-failed", is_flag=True, help="Ask again about items that failed.")
+@click.option("--no-cache", is_flag=True, help="Neither use nor fill the verdict cache.")
+@click.option("--epoch", default="", help="A name for fresh verdicts that share no cache with other epochs.")
+@click.option("--limit", type=click.IntRange(min=1), help="Only the first N dialogues.")
+@click.option("--insecure-http", is_flag=True, help="Allow plain http to hosts other than this one.")
+@json_option
+@quiet_option
+@click.option("--log-file", metavar="FILE", help="Write a log (never a secret or a dialogue text).")
+@click.pass_context
+def command(context: click.Context, **options: Any) -> int:
+    """Score dialogues with metrics and judges into a run folder.
+
+    Without --metric and --judge, surface measures run, which need no reference and no key. Running the same command
+    again resumes where it stopped and pays for nothing twice.
+
+    \b
+    evalharness score logs.jsonl --metric bleu,rouge
+    evalharness score logs.jsonl --rubric support-reply --judge openai:gpt-6-luna
+    """
+    from evalharness.api.scoring import run_score
+    from evalharness.cli.logfile import log_to
+    from evalharness.cli.progress import watching
+    from evalharness.cli.summary import print_result
+
+    job = make_job(options, context.obj or {})
+    with log_to(options["log_file"]), watching(quiet=options["quiet"]) as progress:
+        result = run_score(job, progress, sys.stdin.buffer)
+    print_result(result, as_json=options["json"], quiet=options["quiet"])
+    if result.finished.signal is not None:
+        return int(ExitCode.TERMINATED if result.finished.signal == _TERM else ExitCode.INTERRUPTED)
+    return int(ExitCode.OK if result.complete else ExitCode.INCOMPLETE)
+
+
+def make_job(options: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
+    """The job that the options describe."""
+    from evalharness.api.scoring import ScoreJob
+    from evalharness.core.dialogue import TurnChoice
+    from evalharness.data.dialogues import ReadOptions
+    from evalharness.engine.plan import Limits
+    from evalharness.judges.spec import JudgeOptions
+    from evalharness.llm.client import Sampling
+
+    model_options = {**settings.get("models", {})}
+    for name in ("api", "insecure_http"):
+        if options[name]:
+            model_options[name] = options[name]
+    return ScoreJob(
+        sources=tuple(options["dialogues"]),
+        out=Path(options["out"] or default_out(options["dialogues"][0])),
+        metrics=(*split_commas(options["metric"]), *options["check"]),
+        judges=tuple(options["judge"]),
+        rubrics=split_commas(options["rubric"]),
+        read=ReadOptions(
+            format=options["format"],
+            map=pairs("map", options["map"]),
+            set=pairs("set", options["set"]),
+            references=options["references"],
+            max_line_bytes=options["max_line_bytes"],
+        ),
+        turns=TurnChoice(options["turns"]),
+        limits=Limits(
+            concurrency=options["concurrency"],
+            attempts=options["attempts"],
+            deadline=options["deadline"],
+            max_wait=options["max_wait"],
+        ),
+        judge_options=JudgeOptions(
+            samples=options["samples"],
+            per_criterion=options["per_criterion"],
+            max_tokens=options["max_tokens"],
+            sampling=Sampling(temperature=options["temperature"], effort=options["effort"]),
+        ),
+        model_options=model_options,
+        prices=settings.get("prices", {}),
+        skip_bad_lines=options["skip_bad_lines"],
+        update=options["update"],
+        retry_failed=options["retry_failed"],
+        use_cache=not options["no_cache"],
+        epoch=options["epoch"],
+        limit=options["limit"],
+    )
+
+
+def default_out(first: str) -> str:
+    """`reports/` and a plain name made from the first input."""
+    stem = Path(first).name.split(".")[0] if first != "-" else "stdin"
+    plain = "".join(char if char.isalnum() or char in "-_" else "-" for char in stem).strip("-")
+    return f"reports/{plain or 'run'}"

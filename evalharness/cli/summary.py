@@ -1,0 +1,44 @@
+"""The short table that ends a command: every mean beside its counts."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+
+import click
+
+from evalharness.analysis.types import Analysis
+from evalharness.api.scoring import RunResult
+from evalharness.core.text import log_safe, one_line
+from evalharness.report.console import summary_table
+from evalharness.report.document import report_json
+
+
+def print_result(result: RunResult, *, as_json: bool, quiet: bool) -> None:
+    """The summary of a run on stdout (or its report.json), warnings and what to do next on stderr."""
+    if as_json:
+        click.echo(report_json(result.analysis), nl=False)
+    elif not quiet:
+        print_table(result.analysis)
+    for warning in result.warnings:
+        click.echo(f"note: {one_line(warning, 300)}", err=True)
+    for stop in result.finished.stopped:
+        click.echo(
+            click.style("stopped: ", fg="yellow") + log_safe(f"{stop.judge}: {stop.fault.detail}"), err=True
+        )
+    if not result.complete:
+        click.echo("the run is incomplete; the same command goes on where it stopped", err=True)
+    if not quiet and not as_json:
+        click.echo(f"\nreport: {result.folder.page}")
+
+
+def print_table(analysis: Analysis) -> None:
+    """The summary table on stdout, as wide as the terminal."""
+    table = summary_table(analysis, shutil.get_terminal_size((100, 24)).columns, color=_colored())
+    click.echo("\n".join(line.rstrip() for line in table.split("\n")))
+
+
+def _colored() -> bool:
+    """Whether stdout takes colours: a terminal, and the user has not said NO_COLOR."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")

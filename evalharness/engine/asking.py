@@ -1,0 +1,175 @@
+"""The way from a judge to its model: verdict cache, one request at a time per content, attempts in the ledger.
+
+An :class:`Asker` serves one item of one judge; what all items share sits in :class:`Desk`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from evalharness.core.canonical import Json, content_hash
+from evalharness.data.cache import VerdictCache
+from evalharness.data.ledger.store import ItemRef, Ledger
+from evalharness.llm import replyjson
+from evalharness.llm.client import Client, ProviderFault, Reply, Request
+from evalharness.llm.pricing import Prices
+from evalharness.llm.retry import RetryPolicy, attempt_until_done
+from evalharness.llm.throttle import Limiter, LimiterPool
+
+
+@dataclass(slots=True)
+class Desk:
+    """What all askings of a run share."""
+
+    ledger: Ledger
+    cache: VerdictCache | None
+    limiters: LimiterPool
+    policy: RetryPolicy
+    prices: Prices
+    secret: bytes
+    epoch: str = ""
+    stopped: dict[str, str] = field(default_factory=dict)
+    cached: dict[int, int] = field(default_factory=dict)
+    _locks: dict[str, tuple[asyncio.Lock, int]] = field(default_factory=dict)
+
+    def limiter(self, client: Client) -> Limiter:
+        """The limiter of the client's provider, endpoint and model."""
+        return self.limiters.of(client)
+
+    async def alone(self, key: str) -> _Alone:
+        """Wait until nobody else asks for the same key, so that equal requests are paid once."""
+        lock, users = self._locks.get(key, (asyncio.Lock(), 0))
+        self._locks[key] = (lock, users + 1)
+        await lock.acquire()
+        return _Alone(self, key)
+
+    def leave(self, key: str) -> None:
+        """Let the next one ask."""
+        lock, users = self._locks[key]
+        lock.release()
+        if users == 1:
+            del self._locks[key]
+        else:
+            self._locks[key] = (lock, users - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Alone:
+    desk: Desk
+    key: str
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *_: object) -> None:
+        self.desk.leave(self.key)
+
+
+def cache_key(client: Client, request: Request, sample: int, epoch: str) -> str:
+    """What a cached reply depends on: the model's identity, everything that is sent, sample number and epoch."""
+    return content_hash([dict(client.identity), request.content_hash(), sample, epoch], 64)
+
+
+@dataclass(slots=True)
+class Asker:
+    """How one judge asks about one item; implements ``judges.interface.Ask``."""
+
+    desk: Desk
+    scorer: int
+    item: ItemRef
+    cost: float | None = 0.0
+    fatal: ProviderFault | None = None
+
+    @property
+    def secret(self) -> bytes:
+        """The run's secret."""
+        return self.desk.secret
+
+    async def __call__(self, client: Client, request: Request, *, sample: int = 0, step: str = "") -> Reply:
+        """The reply, from the cache or after as many attempts as the policy allows."""
+        key = cache_key(client, request, sample, self.desk.epoch)
+        with await self.desk.alone(key):
+            hit = self._cached(key)
+            if hit is not None:
+                return hit
+            log = _Attempts(self, client, request, sample, step)
+            try:
+                reply = await attempt_until_done(
+                    client, request, policy=self.desk.policy, log=log, limiter=self.desk.limiter(client)
+                )
+            except ProviderFault as fault:
+                if fault.fatal:
+                    self.fatal = fault
+                raise
+            return reply
+
+    def keep(self, client: Client, request: Request, reply: Reply, *, sample: int = 0) -> None:
+        """Put a reply that gave a verdict into the cache."""
+        if self.desk.cache is not None:
+            key = cache_key(client, request, sample, self.desk.epoch)
+            self.desk.cache.put(key, replyjson.to_json(reply))
+
+    def _cached(self, key: str) -> Reply | None:
+        row = None if self.desk.cache is None else self.desk.cache.get(key)
+        if row is None:
+            return None
+        try:
+            reply = replyjson.from_json(row)
+        except (KeyError, TypeError, ValueError):
+            return None
+        self.desk.cached[self.scorer] = self.desk.cached.get(self.scorer, 0) + 1
+        return reply
+
+
+@dataclass(slots=True)
+class _Attempts:
+    """Writes every attempt into the ledger: before it is sent, and how it ended."""
+
+    asker: Asker
+    client: Client
+    request: Request
+    sample: int
+    step: str
+    _started: dict[int, float] = field(default_factory=dict)
+
+    def begin(self, number: int) -> int:
+        asker = self.asker
+        step = self.step or "verdict"
+        token = asker.desk.ledger.begin_attempt(
+            asker.scorer, asker.item, self.sample, step, self.request.content_hash()[:32]
+        )
+        self._started[token] = time.monotonic()
+        return token
+
+    def end(self, token: int, outcome: Reply | ProviderFault) -> None:
+        facts = self._reply(outcome) if isinstance(outcome, Reply) else _fault(outcome)
+        seconds = time.monotonic() - self._started.pop(token)
+        self.asker.desk.ledger.end_attempt(token, seconds=seconds, **facts)
+
+    def _reply(self, reply: Reply) -> Mapping[str, Json]:
+        usage = reply.usage
+        cost = self.asker.desk.prices.cost(self.client, reply)
+        if self.asker.cost is not None:
+            self.asker.cost = None if cost is None else self.asker.cost + cost
+        return {
+            "state": "ok",
+            "model": reply.model,
+            "input_tokens": usage.input_tokens,
+            "output_tokens": usage.output_tokens,
+            "cached_tokens": usage.cached_tokens,
+            "cache_write_tokens": usage.cache_write_tokens,
+            "reasoning_tokens": usage.reasoning_tokens,
+            "cost": cost,
+        }
+
+
+def _fault(fault: ProviderFault) -> Mapping[str, Json]:
+    return {
+        "state": "unknown" if fault.unknown_outcome else "fault",
+        "cause": fault.cause.value,
+        "detail": fault.detail[:500],
+        "cost": None if fault.unknown_outcome else 0.0,
+    }

@@ -1,0 +1,113 @@
+"""Running judges: a fixed number of workers per judge pull items from the ledger and commit each outcome.
+
+Every verdict is committed before the next item is taken, so a killed run loses at most what was in flight.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from evalharness.core.dialogue import Item
+from evalharness.core.scores import Cause, Failure
+from evalharness.data.ledger.store import ItemRef, Ledger, decode
+from evalharness.engine.asking import Asker, Desk
+from evalharness.engine.plan import RunPlan, items_of, scorer_key, title
+from evalharness.engine.progress import Progress, causes
+from evalharness.judges.interface import Judge
+from evalharness.llm.client import ProviderFault
+
+_BLOCK = 64
+
+TRANSIENT = frozenset(
+    {Cause.TIMEOUT, Cause.CONNECTION, Cause.RATE_LIMITED, Cause.SERVER_ERROR, Cause.PROTOCOL, Cause.INCOMPLETE}
+)
+"""Causes that a later try may not meet again: such items are asked anew when the same command runs again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """A judge that had to stop: its name, and what the provider said."""
+
+    judge: str
+    fault: ProviderFault
+
+
+async def run_judges(
+    desk: Desk, plan: RunPlan, progress: Progress, stopped: Callable[[], bool]
+) -> tuple[Stopped, ...]:
+    """Let every judge of the plan judge what it has not judged yet; returns the judges that had to stop."""
+    if not plan.judges:
+        return ()
+    lanes = [_Lane(desk, plan, judge, progress, stopped) for judge in plan.judges]
+    async with asyncio.TaskGroup() as group:
+        for lane in lanes:
+            for _ in range(lane.workers):
+                group.create_task(lane.work())
+    return tuple(Stopped(lane.judge.name, lane.fatal) for lane in lanes if lane.fatal is not None)
+
+
+class _Lane:
+    """One judge with its workers, which share one stream of items."""
+
+    def __init__(
+        self, desk: Desk, plan: RunPlan, judge: Judge, progress: Progress, stopped: Callable[[], bool]
+    ) -> None:
+        self.judge = judge
+        self.fatal: ProviderFault | None = None
+        self.scorer = desk.ledger.scorer(scorer_key(judge.columns), judge.columns)
+        self._desk = desk
+        self._progress = progress
+        self._stopped = stopped
+        self._name = title(judge.columns)
+        parallel = [client.capabilities.max_parallel for client in judge.clients]
+        self.workers = min([plan.limits.concurrency, *(p for p in parallel if p is not None)])
+        self._items = pending_items(desk.ledger, plan, judge, self.scorer)
+        total = item_count(desk.ledger, plan, judge)
+        progress.start(self._name, total, desk.ledger.outcome_count(self.scorer))
+
+    async def work(self) -> None:
+        """Take items until there are none, or the run or this judge is stopped."""
+        for ref, item in self._items:
+            if self._stopped() or self.fatal is not None:
+                return
+            await self._one(ref, item)
+
+    async def _one(self, ref: ItemRef, item: Item) -> None:
+        asker = Asker(self._desk, self.scorer, ref)
+        results = await self.judge.judge(item, asker)
+        if asker.fatal is not None:
+            self.fatal = asker.fatal
+            return
+        self._desk.ledger.put(self.scorer, ref, results)
+        self._progress.advance(self._name, 1, causes(results), asker.cost)
+
+
+def pending_items(ledger: Ledger, plan: RunPlan, judge: Judge, scorer: int) -> Iterator[tuple[ItemRef, Item]]:
+    """The items that the judge has no lasting outcome for, turns of a dialogue next to each other."""
+    for block in ledger.dialogue_blocks(_BLOCK):
+        done = ledger.done(scorer, block[0].seq, block[-1].seq)
+        again = {ref for ref, body in done.items() if _ask_again(body, plan.retry_failed)}
+        for stored in block:
+            for item in items_of(stored.load(), judge.unit, plan.turns):
+                ref = ItemRef(stored.seq, item.turn)
+                if ref not in done or ref in again:
+                    yield ref, item
+
+
+def item_count(ledger: Ledger, plan: RunPlan, judge: Judge) -> int:
+    """How many items the judge has to judge in all."""
+    return sum(
+        len(items_of(stored.load(), judge.unit, plan.turns))
+        for block in ledger.dialogue_blocks(_BLOCK)
+        for stored in block
+    )
+
+
+def _ask_again(body: str, retry_failed: bool) -> bool:
+    if '"failed"' not in body:
+        return False
+    failures = [result for result in decode(body) if isinstance(result, Failure)]
+    own = [failure.cause for failure in failures if failure.cause is not Cause.INCOMPLETE]
+    return bool(failures) and (retry_failed or any(cause in TRANSIENT for cause in own))

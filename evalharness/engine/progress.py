@@ -1,0 +1,46 @@
+"""What the engine tells whoever watches a run; drawing it is the watcher's business."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from evalharness.core.scores import Failure, Result, Score
+
+
+class Progress(Protocol):
+    """A watcher of a run. All calls come from the engine's thread."""
+
+    def start(self, name: str, total: int, done: int) -> None:
+        """A scorer begins: ``total`` items in all, ``done`` of them already scored by an earlier process."""
+        ...
+
+    def advance(self, name: str, items: int = 1, failures: Iterable[str] = (), cost: float | None = None) -> None:
+        """``items`` more items are stored, with the causes of those that failed and what they cost (USD)."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Something worth telling once."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """A watcher that says nothing."""
+
+    def start(self, name: str, total: int, done: int) -> None:
+        """Ignore."""
+
+    def advance(self, name: str, items: int = 1, failures: Iterable[str] = (), cost: float | None = None) -> None:
+        """Ignore."""
+
+    def note(self, text: str) -> None:
+        """Ignore."""
+
+
+def causes(results: Iterable[Result]) -> list[str]:
+    """The causes of the failures among the results, one for an item at most unless something was scored."""
+    found = [result.cause.value for result in results if isinstance(result, Failure)]
+    scored = any(isinstance(result, Score) for result in results)
+    return found if scored else found[:1]

@@ -1,0 +1,113 @@
+"""One run from its ledger: metrics first, then judges, with an orderly way to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from evalharness.data.ledger.store import Ledger
+from evalharness.engine.asking import Desk
+from evalharness.engine.judging import Stopped, run_judges
+from evalharness.engine.measure import run_metrics
+from evalharness.engine.plan import RunPlan
+from evalharness.engine.progress import Progress
+
+
+@dataclass(slots=True)
+class Interrupt:
+    """Whether, and by which signal, the user asked to stop."""
+
+    signal: int | None = None
+
+    def __call__(self) -> bool:
+        """Whether to stop taking new work."""
+        return self.signal is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How a run ended: judges that had to stop, and the signal that interrupted it."""
+
+    stopped: tuple[Stopped, ...]
+    signal: int | None
+
+    @property
+    def complete(self) -> bool:
+        """Whether every scorer got through all its items."""
+        return not self.stopped and self.signal is None
+
+
+def execute(ledger: Ledger, desk: Desk, plan: RunPlan, progress: Progress) -> Finished:
+    """Run every scorer of the plan over what it has not scored yet.
+
+    The first SIGINT or SIGTERM lets requests in flight finish and returns; the second cancels them.
+    """
+    interrupt = Interrupt()
+    with _during_metrics(interrupt, progress):
+        run_metrics(ledger, plan, progress, interrupt)
+    stopped: tuple[Stopped, ...] = ()
+    if not interrupt() and plan.judges:
+        stopped = asyncio.run(_judging(desk, plan, progress, interrupt))
+    return Finished(stopped, interrupt.signal)
+
+
+async def _judging(desk: Desk, plan: RunPlan, progress: Progress, interrupt: Interrupt) -> tuple[Stopped, ...]:
+    main = asyncio.current_task()
+    assert main is not None
+    with _signals_in_loop(interrupt, main, progress):
+        try:
+            return await run_judges(desk, plan, progress, interrupt)
+        except asyncio.CancelledError:
+            if interrupt.signal is None:
+                raise
+            return ()
+        finally:
+            for client in {id(c): c for judge in plan.judges for c in judge.clients}.values():
+                await client.close()
+
+
+@contextmanager
+def _signals_in_loop(interrupt: Interrupt, main: asyncio.Task[object], progress: Progress) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+
+    def on_signal(number: int) -> None:
+        if interrupt.signal is None:
+            interrupt.signal = number
+            progress.note("stopping: requests in flight may finish; once more stops at once")
+        else:
+            main.cancel()
+
+    if sys.platform == "win32":
+        yield
+        return
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, on_signal, number)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+@contextmanager
+def _during_metrics(interrupt: Interrupt, progress: Progress) -> Iterator[None]:
+    def on_signal(number: int, _frame: object) -> None:
+        if interrupt.signal is not None:
+            raise KeyboardInterrupt
+        interrupt.signal = number
+        progress.note("stopping after this block; once more stops at once")
+
+    try:
+        before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not the main thread: the caller handles signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

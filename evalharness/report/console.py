@@ -1,0 +1,109 @@
+"""The summary of a run as a table for the terminal: every mean beside the counts that it rests on."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from evalharness.analysis.types import Analysis, ColumnSummary, CorpusScore
+from evalharness.core.text import one_line
+from evalharness.report.figures import interval, number, percent
+
+_NARROW = 90
+
+
+def summary_table(analysis: Analysis, width: int = 100, *, color: bool = False) -> str:
+    """What was scored, then a row per criterion, then corpus scores, within ``width`` columns."""
+    out = io.StringIO()
+    console = Console(
+        file=out, width=width, force_terminal=color, no_color=not color, color_system="standard" if color else None,
+        highlight=False, emoji=False, markup=False,
+    )  # fmt: skip
+    console.print(Text(headline(analysis)))
+    for judge in analysis.run.toy_judges:
+        console.print(Text(toy_line(judge), style="yellow"))
+    if analysis.run.partial:
+        console.print(Text(f"PARTIAL: {one_line(analysis.run.partial)}", style="bold yellow"))
+    console.print(_criteria(analysis.columns, narrow=width < _NARROW))
+    if analysis.corpus:
+        console.print(_corpus(analysis.corpus))
+    return out.getvalue().rstrip("\n")
+
+
+def headline(analysis: Analysis) -> str:
+    """One line of counts: what was read."""
+    run = analysis.run
+    parts = [f"{run.dialogues:,} dialogues", f"{run.turns:,} turns"]
+    if run.groups != run.dialogues:
+        parts.append(f"{run.groups:,} groups")
+    if len(run.systems) > 1:
+        parts.append(f"{len(run.systems)} systems")
+    if run.rejected:
+        parts.append(f"{run.rejected:,} bad lines set aside")
+    return " · ".join(parts)
+
+
+def toy_line(judge: str) -> str:
+    """What must stand wherever a toy judge's scores are shown."""
+    return f"{one_line(judge, 40)} is a toy judge for trying things out: don't base decisions on its scores."
+
+
+def _criteria(summaries: Iterable[ColumnSummary], *, narrow: bool) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("criterion", overflow="fold")
+    table.add_column("mean [95 %]", justify="right")
+    table.add_column("pass", justify="right")
+    table.add_column("scored", justify="right")
+    table.add_column("failed", justify="right")
+    table.add_column("skipped", justify="right")
+    if not narrow:
+        table.add_column("why", overflow="ellipsis", no_wrap=True)
+    for summary in summaries:
+        cells = [
+            Text(name_of(summary)),
+            Text(interval(summary.mean)),
+            Text("" if summary.pass_rate is None else percent(summary.pass_rate.value)),
+            Text(f"{summary.tally.scored:,}"),
+            Text(f"{summary.tally.failures:,}" if summary.tally.failures else "0"),
+            Text(f"{summary.tally.skips:,}"),
+        ]
+        if not narrow:
+            cells.append(Text(why(summary)))
+        table.add_row(*cells)
+    return table
+
+
+def name_of(summary: ColumnSummary) -> str:
+    """A criterion with its scorer where it has one of its own: ``helpfulness (local:smollm2)``."""
+    column = summary.column
+    criterion = "overall" if column.criterion == "_overall" else column.criterion
+    return one_line(f"{criterion} · {column.scorer}" if column.rubric else criterion, 70)
+
+
+def why(summary: ColumnSummary) -> str:
+    """Causes and reasons of what has no score, and the bounds that they leave open."""
+    tally = summary.tally
+    parts = [f"{name} {count}" for name, count in (*tally.failed, *tally.skipped)]
+    if tally.pending:
+        parts.append(f"pending {tally.pending}")
+    if summary.bounds is not None:
+        parts.append(f"mean within {number(summary.bounds[0])}…{number(summary.bounds[1])}")
+    return ", ".join(parts)
+
+
+def _corpus(scores: Iterable[CorpusScore]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("corpus score")
+    table.add_column("system", overflow="fold")
+    table.add_column("value", justify="right")
+    table.add_column("items", justify="right")
+    for score in scores:
+        table.add_row(
+            Text(score.column.criterion), Text(one_line(score.system, 40) or "all"), Text(number(score.value)),
+            Text(f"{score.items:,}"),
+        )  # fmt: skip
+    return table
