@@ -31,10 +31,11 @@ from evalharness.engine.progress import Progress, Silent
 from evalharness.engine.run import Finished, execute
 from evalharness.errors import UsageError
 from evalharness.judges.interface import Judge
-from evalharness.judges.spec import JudgeOptions, make_judge
+from evalharness.judges.options import Protocol
+from evalharness.judges.spec import make_judge
 from evalharness.llm.pricing import Prices
 from evalharness.llm.retry import RetryPolicy
-from evalharness.llm.throttle import LimiterPool
+from evalharness.llm.throttle import Bounds, LimiterPool
 from evalharness.metrics.spec import parse_metrics
 
 
@@ -54,7 +55,7 @@ class ScoreJob:
     read: ReadOptions = field(default_factory=ReadOptions)
     turns: TurnChoice = TurnChoice.ALL
     limits: Limits = field(default_factory=Limits)
-    judge_options: JudgeOptions = field(default_factory=JudgeOptions)
+    protocol: Protocol = field(default_factory=Protocol)
     model_options: Mapping[str, Json] = field(default_factory=dict)
     prices: Mapping[str, Json] = field(default_factory=dict)
     skip_bad_lines: bool = False
@@ -110,7 +111,7 @@ def run_score(job: ScoreJob, progress: Progress | None = None, stdin: BinaryIO |
 def make_plan(job: ScoreJob) -> RunPlan:
     """The scorers that a job names, checked against each other."""
     rubrics = [load_rubric(name) for name in job.rubrics]
-    judges = make_judges(job.judges, rubrics, job.judge_options, job.model_options)
+    judges = make_judges(job.judges, rubrics, job.protocol, job.model_options)
     specs = job.metrics or (() if judges else ("surface",))
     metrics: tuple[Metric, ...] = parse_metrics(specs)
     plan = RunPlan(metrics, judges, job.turns, job.limits, job.epoch, job.retry_failed, job.use_cache)
@@ -119,7 +120,7 @@ def make_plan(job: ScoreJob) -> RunPlan:
 
 
 def make_judges(
-    specs: Iterable[str], rubrics: Iterable[Rubric], options: JudgeOptions, models: Mapping[str, Json]
+    specs: Iterable[str], rubrics: Iterable[Rubric], protocol: Protocol, models: Mapping[str, Json]
 ) -> tuple[Judge, ...]:
     """Every judge on every rubric; one without the other is a :class:`UsageError`."""
     named, asked = list(specs), list(rubrics)
@@ -127,7 +128,7 @@ def make_judges(
         raise UsageError("a judge needs a rubric", fix="Add --rubric, e.g. --rubric support-reply.")
     if asked and not named:
         raise UsageError("a rubric needs a judge", fix="Add --judge, e.g. --judge local:smollm2.")
-    return tuple(make_judge(spec, rubric, options, models) for spec in named for rubric in asked)
+    return tuple(make_judge(spec, rubric, protocol, models) for spec in named for rubric in asked)
 
 
 def make_desk(ledger: Ledger, plan: RunPlan, job: ScoreJob, at_end: Callable[..., object]) -> Desk:
@@ -141,14 +142,13 @@ def make_desk(ledger: Ledger, plan: RunPlan, job: ScoreJob, at_end: Callable[...
         attempts=limits.attempts,
         deadline=limits.deadline,
         attempt_timeout=limits.attempt_timeout,
-        max_wait=limits.max_wait,
     )
     return Desk(
         ledger=ledger,
         cache=cache,
-        limiters=LimiterPool(concurrency=limits.concurrency),
+        limiters=LimiterPool(Bounds(limits.concurrency, limits.rpm, limits.tpm, limits.max_wait)),
         policy=policy,
-        prices=Prices(job.prices),
+        prices=Prices.from_settings(job.prices),
         secret=ledger.secret(),
         epoch=plan.epoch,
     )

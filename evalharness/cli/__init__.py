@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import click
 
-from evalharness import __version__
 from evalharness.cli.lazy import LazyGroup
 from evalharness.cli.outcome import guarded
 
@@ -32,7 +31,7 @@ CONTEXT = {
 
 
 @click.group(cls=LazyGroup, lazy=COMMANDS, context_settings=CONTEXT)
-@click.version_option(__version__, prog_name="evalharness")
+@click.version_option(package_name="evalharness", prog_name="evalharness")
 @click.option(
     "--config",
     metavar="FILE",

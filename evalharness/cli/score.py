@@ -58,6 +58,8 @@ _TERM = 15
 @click.option(
     "--max-wait", type=float, default=120.0, show_default=True, help="Longest wait that a provider may ask."
 )
+@click.option("--rpm", type=click.FloatRange(min=0, min_open=True), help="At most this many requests a minute per model.")
+@click.option("--tpm", type=click.FloatRange(min=0, min_open=True), help="At most this many tokens a minute per model.")
 @click.option("--skip-bad-lines", is_flag=True, help="Set bad lines aside in rejected.jsonl and count them.")
 @click.option("--update", is_flag=True, help="Follow changed input or settings; keep what is unchanged.")
 @click.option("--retry-failed", is_flag=True, help="Ask again about items that failed.")
@@ -99,7 +101,7 @@ def make_job(options: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
     from evalharness.core.dialogue import TurnChoice
     from evalharness.data.dialogues import ReadOptions
     from evalharness.engine.plan import Limits
-    from evalharness.judges.spec import JudgeOptions
+    from evalharness.judges.options import Protocol
     from evalharness.llm.client import Sampling
 
     model_options = {**settings.get("models", {})}
@@ -125,8 +127,10 @@ def make_job(options: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
             attempts=options["attempts"],
             deadline=options["deadline"],
             max_wait=options["max_wait"],
+            rpm=options["rpm"],
+            tpm=options["tpm"],
         ),
-        judge_options=JudgeOptions(
+        protocol=Protocol(
             samples=options["samples"],
             per_criterion=options["per_criterion"],
             max_tokens=options["max_tokens"],

@@ -15,13 +15,20 @@ from evalharness.judges.interface import Judge
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of a run: requests in flight per judge, seconds per call with all its attempts, attempts per call."""
+    """Bounds of a run.
+
+    ``concurrency`` requests in flight per model; ``deadline`` seconds per call with all its attempts, at most
+    ``attempts`` of ``attempt_timeout`` seconds each; ``max_wait`` caps a wait that a provider asks for; ``rpm`` and
+    ``tpm`` are requests and tokens per minute and model.
+    """
 
     concurrency: int = 16
     deadline: float = 300.0
     attempt_timeout: float = 120.0
     attempts: int = 5
     max_wait: float = 120.0
+    rpm: float | None = None
+    tpm: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

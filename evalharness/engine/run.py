@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -51,8 +53,18 @@ def execute(ledger: Ledger, desk: Desk, plan: RunPlan, progress: Progress) -> Fi
         run_metrics(ledger, plan, progress, interrupt)
     stopped: tuple[Stopped, ...] = ()
     if not interrupt() and plan.judges:
-        stopped = asyncio.run(_judging(desk, plan, progress, interrupt))
+        stopped = _run_async(_judging(desk, plan, progress, interrupt))
     return Finished(stopped, interrupt.signal)
+
+
+def _run_async(work: Coroutine[object, object, tuple[Stopped, ...]]) -> tuple[Stopped, ...]:
+    """Run to the end; on a thread of its own where a loop is running already, as in a notebook."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
 
 
 async def _judging(desk: Desk, plan: RunPlan, progress: Progress, interrupt: Interrupt) -> tuple[Stopped, ...]:
@@ -81,7 +93,7 @@ def _signals_in_loop(interrupt: Interrupt, main: asyncio.Task[object], progress:
         else:
             main.cancel()
 
-    if sys.platform == "win32":
+    if sys.platform == "win32" or threading.current_thread() is not threading.main_thread():
         yield
         return
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -8,13 +8,16 @@ from evalharness.core.dialogue import Unit
 from evalharness.core.scores import Cause, Column, Failure, Result, Score, Skip, SkipReason
 from evalharness.data.ledger.store import OutcomeRow
 
-COLUMN = Column("j", "helpful", Unit.TURN, "sig", rubric="r", low=1.0, high=5.0, passes=">=4", levels=tuple("12345"))
+COLUMN = Column(
+    "j", "helpful", Unit.TURN, "sig", rubric="r", low=1.0, high=5.0, passes=">=4", levels=tuple("12345")
+)
 RUN = RunFacts(3, 3, 2, ("a", "b"), ("f",), 0, ())
 
 
 def _analysis(*results: tuple[str, str, Result], items: int | None = None) -> Analysis:
     rows = [
-        OutcomeRow(f"d{n}", cluster, system, 1, 1, (result,), n) for n, (cluster, system, result) in enumerate(results)
+        OutcomeRow(f"d{n}", cluster, system, 1, 1, (result,), n)
+        for n, (cluster, system, result) in enumerate(results)
     ]
     return analyse(RUN, {1: (COLUMN,)}, rows, {1: items if items is not None else len(rows)})
 
@@ -86,4 +89,8 @@ def test_corpus_scores_sum_sufficient_statistics_by_system():
         OutcomeRow("y", "g", "b", 1, 1, (Score(1.0, stats=(3.0,)),), 2),
     ]
     analysis = analyse(RUN, {1: (COLUMN,)}, rows, {1: 2}, [_Sum()])
-    assert [(c.system, c.value, c.items) for c in analysis.corpus] == [("", 5.0, 2), ("a", 2.0, 1), ("b", 3.0, 1)]
+    assert [(c.system, c.value, c.items) for c in analysis.corpus] == [
+        ("", 5.0, 2),
+        ("a", 2.0, 1),
+        ("b", 3.0, 1),
+    ]

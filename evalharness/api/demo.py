@@ -1,0 +1,45 @@
+"""The demo: the main job on the sample data, with metrics on all of it and the local judge on a little."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+from evalharness.api.scoring import ScoreJob
+from evalharness.data.builtin import builtin_folder
+from evalharness.engine.plan import Limits
+from evalharness.errors import MissingDependencyError, StorageError
+from evalharness.llm.local_models import install, installed_path
+
+MODEL = "smollm2"
+RUBRIC = "demo"
+METRICS = ("bleu", "chrf", "rouge", "surface")
+
+
+def demo_job(out: Path, *, judge: bool) -> ScoreJob:
+    """The job of the demo: the small sample with metrics and, if wanted, the local judge."""
+    data = builtin_folder("datasets") / "small.jsonl"
+    return ScoreJob(
+        sources=(str(data),),
+        out=out,
+        metrics=METRICS,
+        judges=(f"local:{MODEL}",) if judge else (),
+        rubrics=("support-reply",) if judge else (),
+        limits=Limits(concurrency=2),
+        update=True,
+    )
+
+
+def prepare_judge(tell: Callable[[str], None]) -> str | None:
+    """Make sure that the local judge can run; returns why it can't, if so."""
+    if find_spec("xllamacpp") is None:
+        return "the local judge is not installed (pip install 'evalharness[local]'): metrics only"
+    if installed_path(MODEL) is not None:
+        return None
+    tell(f"getting the local model {MODEL} (94 MB, once) …")
+    try:
+        install(MODEL)
+    except (MissingDependencyError, StorageError) as error:
+        return f"no local judge, metrics only: {error}"
+    return None
