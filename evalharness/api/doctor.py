@@ -20,7 +20,17 @@ from evalharness.errors import EvalHarnessError
 from evalharness.llm.keys import ANTHROPIC, AZURE, OPENAI
 from evalharness.llm.local_models import KNOWN_MODELS, installed_path
 
-_NEEDED = ("click", "openai", "anthropic", "sacrebleu", "rouge-score", "jsonlines", "numpy", "scipy", "pydantic")
+_NEEDED = (
+    "click",
+    "openai",
+    "anthropic",
+    "sacrebleu",
+    "rouge-score",
+    "jsonlines",
+    "numpy",
+    "scipy",
+    "pydantic",
+)
 _OPTIONAL = {"xllamacpp": "local", "pyarrow": "parquet"}
 _OLDEST_SQLITE = (3, 24, 0)
 
@@ -43,7 +53,9 @@ def examine() -> list[Finding]:
 def _programs() -> Iterator[Finding]:
     yield Finding("ok", "evalharness", version())
     old = sys.version_info < (3, 11)
-    yield Finding("bad" if old else "ok", "Python", platform.python_version(), "3.11 or newer is needed" if old else "")
+    yield Finding(
+        "bad" if old else "ok", "Python", platform.python_version(), "3.11 or newer is needed" if old else ""
+    )
     stale = sqlite3.sqlite_version_info < _OLDEST_SQLITE
     yield Finding("bad" if stale else "ok", "SQLite", sqlite3.sqlite_version)
 
@@ -68,14 +80,18 @@ def _keys() -> Iterator[Finding]:
         else:
             yield Finding("note", f"key for {provider.name}", "none", f"set {names} to use its judges")
         if os.environ.get(provider.address):
-            yield Finding("note", f"address of {provider.name}", f"${provider.address} is set: requests go there")
+            yield Finding(
+                "note", f"address of {provider.name}", f"${provider.address} is set: requests go there"
+            )
 
 
 def _models() -> Iterator[Finding]:
     for name, model in KNOWN_MODELS.items():
         path = installed_path(name)
         advice = "" if path else f"evalharness judges install {name}"
-        yield Finding("ok" if path else "note", f"local model {name}", str(path or f"{model.title}: not there"), advice)
+        yield Finding(
+            "ok" if path else "note", f"local model {name}", str(path or f"{model.title}: not there"), advice
+        )
 
 
 def _folders() -> Iterator[Finding]:
@@ -86,7 +102,9 @@ def _folders() -> Iterator[Finding]:
             yield Finding("bad", f"built-in {kind}", str(error))
     folder = cache_folder()
     usable = os.access(_existing(folder), os.W_OK)
-    yield Finding("ok" if usable else "bad", "cache folder", str(folder), "" if usable else "it can't be written")
+    yield Finding(
+        "ok" if usable else "bad", "cache folder", str(folder), "" if usable else "it can't be written"
+    )
 
 
 def _existing(folder: Path) -> Path:

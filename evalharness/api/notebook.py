@@ -16,7 +16,7 @@ from evalharness.core.dialogue import Dialogue, TurnChoice
 from evalharness.core.scores import Outcome
 from evalharness.data.dialogues import ReadOptions
 from evalharness.engine.plan import Limits
-from evalharness.judges.options import Protocol
+from evalharness.judges.options import JudgeOptions
 
 
 def score(
@@ -49,7 +49,7 @@ def score(
         read=read or ReadOptions(),
         turns=TurnChoice(turns),
         limits=Limits(concurrency=concurrency),
-        protocol=Protocol(samples=samples),
+        judge_options=JudgeOptions(samples=samples),
         skip_bad_lines=skip_bad_lines,
         update=update,
     )
@@ -88,7 +88,9 @@ class Run:
             for stored in ledger.sorted_dialogues():
                 yield stored.load()
 
-    def values(self, criterion: str, scorer: str | None = None) -> Mapping[tuple[str, int | None], float | str]:
+    def values(
+        self, criterion: str, scorer: str | None = None
+    ) -> Mapping[tuple[str, int | None], float | str]:
         """Scored values of a criterion by (dialogue, turn); name the scorer where several have the criterion."""
         from evalharness.core.scores import Score
 

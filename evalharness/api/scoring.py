@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
@@ -21,17 +22,20 @@ from evalharness.core.rubric import Rubric
 from evalharness.data.cache import VerdictCache
 from evalharness.data.dialogues import Read, ReadOptions, Rejected, read_dialogues
 from evalharness.data.files import private_folder
-from evalharness.data.ledger.store import Ledger
+from evalharness.data.ledger.store import Ledger, copy_ledger
 from evalharness.data.lock import exclusive
 from evalharness.data.rubrics import load_rubric
 from evalharness.engine.asking import Desk
+from evalharness.engine.budget import Budget, check_priced, parse_share
+from evalharness.engine.estimate import JudgeEstimate, estimate
 from evalharness.engine.ingest import ingest
+from evalharness.engine.judging import item_count
 from evalharness.engine.plan import Limits, RunPlan, check_distinct, check_unchanged, scorer_key
 from evalharness.engine.progress import Progress, Silent
 from evalharness.engine.run import Finished, execute
 from evalharness.errors import UsageError
 from evalharness.judges.interface import Judge
-from evalharness.judges.options import Protocol
+from evalharness.judges.options import JudgeOptions
 from evalharness.judges.spec import make_judge
 from evalharness.llm.pricing import Prices
 from evalharness.llm.retry import RetryPolicy
@@ -55,7 +59,7 @@ class ScoreJob:
     read: ReadOptions = field(default_factory=ReadOptions)
     turns: TurnChoice = TurnChoice.ALL
     limits: Limits = field(default_factory=Limits)
-    protocol: Protocol = field(default_factory=Protocol)
+    judge_options: JudgeOptions = field(default_factory=JudgeOptions)
     model_options: Mapping[str, Json] = field(default_factory=dict)
     prices: Mapping[str, Json] = field(default_factory=dict)
     skip_bad_lines: bool = False
@@ -108,10 +112,31 @@ def run_score(job: ScoreJob, progress: Progress | None = None, stdin: BinaryIO |
     return RunResult(folder, analysis, finished, warnings)
 
 
+def estimate_score(job: ScoreJob, stdin: BinaryIO | None = None) -> list[JudgeEstimate]:
+    """What :func:`run_score` would send for this job; nothing is sent, and no run folder is made or changed."""
+    plan = make_plan(job)
+    prices = Prices.from_settings(job.prices)
+    with tempfile.TemporaryDirectory(prefix="evalharness-") as scratch, ExitStack() as stack:
+        copy = Path(scratch) / "run.sqlite"
+        existing = RunFolder(job.out).ledger
+        if existing.exists():
+            copy_ledger(existing, copy)
+        ledger = stack.enter_context(Ledger(copy))
+        if not job.update:
+            check_unchanged(ledger.get("plan"), plan, str(job.out))
+        rows: Iterator[Read | Rejected] = read_dialogues(job.sources, job.read, stdin=stdin)
+        rows = rows if job.limit is None else _first(rows, job.limit)
+        ingest(ledger, rows, Path(scratch) / "rejected.jsonl", skip_bad=job.skip_bad_lines, update=job.update)
+        cache = VerdictCache() if plan.use_cache and plan.judges else None
+        if cache is not None:
+            stack.callback(cache.close)
+        return estimate(ledger, plan, cache, prices)
+
+
 def make_plan(job: ScoreJob) -> RunPlan:
     """The scorers that a job names, checked against each other."""
     rubrics = [load_rubric(name) for name in job.rubrics]
-    judges = make_judges(job.judges, rubrics, job.protocol, job.model_options)
+    judges = make_judges(job.judges, rubrics, job.judge_options, job.model_options)
     specs = job.metrics or (() if judges else ("surface",))
     metrics: tuple[Metric, ...] = parse_metrics(specs)
     plan = RunPlan(metrics, judges, job.turns, job.limits, job.epoch, job.retry_failed, job.use_cache)
@@ -120,7 +145,7 @@ def make_plan(job: ScoreJob) -> RunPlan:
 
 
 def make_judges(
-    specs: Iterable[str], rubrics: Iterable[Rubric], protocol: Protocol, models: Mapping[str, Json]
+    specs: Iterable[str], rubrics: Iterable[Rubric], judge_options: JudgeOptions, models: Mapping[str, Json]
 ) -> tuple[Judge, ...]:
     """Every judge on every rubric; one without the other is a :class:`UsageError`."""
     named, asked = list(specs), list(rubrics)
@@ -128,7 +153,7 @@ def make_judges(
         raise UsageError("a judge needs a rubric", fix="Add --rubric, e.g. --rubric support-reply.")
     if asked and not named:
         raise UsageError("a rubric needs a judge", fix="Add --judge, e.g. --judge local:smollm2.")
-    return tuple(make_judge(spec, rubric, protocol, models) for spec in named for rubric in asked)
+    return tuple(make_judge(spec, rubric, judge_options, models) for spec in named for rubric in asked)
 
 
 def make_desk(ledger: Ledger, plan: RunPlan, job: ScoreJob, at_end: Callable[..., object]) -> Desk:
@@ -148,10 +173,27 @@ def make_desk(ledger: Ledger, plan: RunPlan, job: ScoreJob, at_end: Callable[...
         cache=cache,
         limiters=LimiterPool(Bounds(limits.concurrency, limits.rpm, limits.tpm, limits.max_wait)),
         policy=policy,
-        prices=Prices.from_settings(job.prices),
+        budget=make_budget(ledger, plan, job),
         secret=ledger.secret(),
         epoch=plan.epoch,
     )
+
+
+def make_budget(ledger: Ledger, plan: RunPlan, job: ScoreJob) -> Budget:
+    """The limits of the run, with what earlier processes spent; an unpriced model under a limit is an error."""
+    prices = Prices.from_settings(job.prices)
+    limits = plan.limits
+    if limits.max_cost is not None:
+        for judge in plan.judges:
+            for client in judge.clients:
+                check_priced(prices, client)
+    totals = ledger.attempt_totals()
+    spent = sum(row.cost if row.cost is not None else (row.possible or 0.0) for row in totals)
+    failures = None
+    if limits.max_failures is not None:
+        items = sum(item_count(ledger, plan, judge) for judge in plan.judges)
+        failures = parse_share(limits.max_failures, items)
+    return Budget(prices, limits.max_cost, failures, spent)
 
 
 def _record_plan(ledger: Ledger, job: ScoreJob, plan: RunPlan) -> None:

@@ -77,8 +77,9 @@ def show(rubric: str, judge: str, dialogues: str | None, dialogue: str | None, j
         if request["schema"] is not None:
             click.echo(click.style("\n── schema ", bold=True) + "─" * 40)
             _print_json(request["schema"])
-        if request["labels"]:
-            click.echo(f"\nlabels: {', '.join(str(label) for label in request['labels'])}")
+        labels = request["labels"]
+        if isinstance(labels, list) and labels:
+            click.echo(f"\nlabels: {', '.join(str(label) for label in labels)}")
 
 
 @command.command("new")

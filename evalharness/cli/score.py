@@ -58,8 +58,18 @@ _TERM = 15
 @click.option(
     "--max-wait", type=float, default=120.0, show_default=True, help="Longest wait that a provider may ask."
 )
-@click.option("--rpm", type=click.FloatRange(min=0, min_open=True), help="At most this many requests a minute per model.")
-@click.option("--tpm", type=click.FloatRange(min=0, min_open=True), help="At most this many tokens a minute per model.")
+@click.option(
+    "--rpm",
+    type=click.FloatRange(min=0, min_open=True),
+    help="At most this many requests a minute per model.",
+)
+@click.option(
+    "--tpm", type=click.FloatRange(min=0, min_open=True), help="At most this many tokens a minute per model."
+)
+@click.option(
+    "--max-cost", type=click.FloatRange(min=0), metavar="USD", help="Stop before the run costs more."
+)
+@click.option("--max-failures", metavar="N|N%", help="Stop when more items than this have failed.")
 @click.option("--skip-bad-lines", is_flag=True, help="Set bad lines aside in rejected.jsonl and count them.")
 @click.option("--update", is_flag=True, help="Follow changed input or settings; keep what is unchanged.")
 @click.option("--retry-failed", is_flag=True, help="Ask again about items that failed.")
@@ -71,7 +81,7 @@ _TERM = 15
 @quiet_option
 @click.option("--log-file", metavar="FILE", help="Write a log (never a secret or a dialogue text).")
 @click.pass_context
-def command(context: click.Context, **options: Any) -> int:
+def command(context: click.Context, /, **options: Any) -> int:
     """Score dialogues with metrics and judges into a run folder.
 
     Without --metric and --judge, surface measures run, which need no reference and no key. Running the same command
@@ -87,6 +97,12 @@ def command(context: click.Context, **options: Any) -> int:
     from evalharness.cli.summary import print_result
 
     job = make_job(options, context.obj or {})
+    if options["dry_run"]:
+        from evalharness.api.scoring import estimate_score
+        from evalharness.cli.summary import print_estimate
+
+        print_estimate(estimate_score(job, sys.stdin.buffer), as_json=options["json"])
+        return int(ExitCode.OK)
     with log_to(options["log_file"]), watching(quiet=options["quiet"]) as progress:
         result = run_score(job, progress, sys.stdin.buffer)
     print_result(result, as_json=options["json"], quiet=options["quiet"])
@@ -101,7 +117,7 @@ def make_job(options: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
     from evalharness.core.dialogue import TurnChoice
     from evalharness.data.dialogues import ReadOptions
     from evalharness.engine.plan import Limits
-    from evalharness.judges.options import Protocol
+    from evalharness.judges.options import JudgeOptions
     from evalharness.llm.client import Sampling
 
     model_options = {**settings.get("models", {})}
@@ -129,8 +145,10 @@ def make_job(options: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
             max_wait=options["max_wait"],
             rpm=options["rpm"],
             tpm=options["tpm"],
+            max_cost=options["max_cost"],
+            max_failures=options["max_failures"],
         ),
-        protocol=Protocol(
+        judge_options=JudgeOptions(
             samples=options["samples"],
             per_criterion=options["per_criterion"],
             max_tokens=options["max_tokens"],

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
+from collections.abc import Sequence
+from dataclasses import asdict
 
 import click
 
 from evalharness.analysis.types import Analysis
 from evalharness.api.scoring import RunResult
 from evalharness.core.text import log_safe, one_line
+from evalharness.engine.estimate import SECONDS_PER_REQUEST, JudgeEstimate
 from evalharness.report.console import summary_table
 from evalharness.report.document import report_json
 
@@ -37,6 +41,31 @@ def print_table(analysis: Analysis) -> None:
     """The summary table on stdout, as wide as the terminal."""
     table = summary_table(analysis, shutil.get_terminal_size((100, 24)).columns, color=_colored())
     click.echo("\n".join(line.rstrip() for line in table.split("\n")))
+
+
+def print_estimate(estimates: Sequence[JudgeEstimate], *, as_json: bool) -> None:
+    """What a run would send, by judge."""
+    if as_json:
+        click.echo(json.dumps([asdict(row) for row in estimates], indent=1))
+        return
+    if not estimates:
+        click.echo("no judge: nothing would be sent")
+    for row in estimates:
+        click.echo(log_safe(row.name))
+        click.echo(f"  items     {row.items:,} ({row.done:,} done)")
+        click.echo(f"  requests  {row.requests:,} ({row.cached:,} answered from the cache)")
+        if row.requests:
+            click.echo(f"  tokens    about {row.input_tokens:,} in, {row.output_tokens:,} out")
+            click.echo(f"  cost      {_dollars(row.typical_cost)} usual, at most {_dollars(row.most_cost)}")
+        if row.seconds is not None:
+            click.echo(
+                f"  time      about {row.seconds:,.0f} s, if an answer takes {SECONDS_PER_REQUEST:g} s"
+            )
+    click.echo("nothing was sent")
+
+
+def _dollars(cost: float | None) -> str:
+    return "unpriced" if cost is None else f"${cost:,.4f}"
 
 
 def _colored() -> bool:

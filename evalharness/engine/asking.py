@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from evalharness.core.canonical import Json, content_hash
 from evalharness.data.cache import VerdictCache
 from evalharness.data.ledger.store import ItemRef, Ledger
+from evalharness.engine.budget import Budget
 from evalharness.llm import replyjson
 from evalharness.llm.client import Client, ProviderFault, Reply, Request
-from evalharness.llm.pricing import Prices
 from evalharness.llm.retry import RetryPolicy, attempt_until_done
 from evalharness.llm.throttle import Limiter, LimiterPool
 
@@ -28,10 +28,9 @@ class Desk:
     cache: VerdictCache | None
     limiters: LimiterPool
     policy: RetryPolicy
-    prices: Prices
+    budget: Budget
     secret: bytes
     epoch: str = ""
-    stopped: dict[str, str] = field(default_factory=dict)
     cached: dict[int, int] = field(default_factory=dict)
     _locks: dict[str, tuple[asyncio.Lock, int]] = field(default_factory=dict)
 
@@ -133,25 +132,34 @@ class _Attempts:
     request: Request
     sample: int
     step: str
-    _started: dict[int, float] = field(default_factory=dict)
+    _open: dict[int, tuple[float, float | None]] = field(default_factory=dict)
 
     def begin(self, number: int) -> int:
         asker = self.asker
+        reserved = asker.desk.budget.reserve(self.client, self.request)
         step = self.step or "verdict"
         token = asker.desk.ledger.begin_attempt(
-            asker.scorer, asker.item, self.sample, step, self.request.content_hash()[:32]
+            asker.scorer,
+            asker.item,
+            sample=self.sample,
+            step=step if number == 1 else f"{step}, attempt {number}",
+            request=self.request.content_hash()[:32],
+            possible=reserved,
         )
-        self._started[token] = time.monotonic()
+        self._open[token] = (time.monotonic(), reserved)
         return token
 
     def end(self, token: int, outcome: Reply | ProviderFault) -> None:
         facts = self._reply(outcome) if isinstance(outcome, Reply) else _fault(outcome)
-        seconds = time.monotonic() - self._started.pop(token)
-        self.asker.desk.ledger.end_attempt(token, seconds=seconds, **facts)
+        started, reserved = self._open.pop(token)
+        cost = facts["cost"]
+        assert cost is None or isinstance(cost, float)
+        self.asker.desk.budget.settle(reserved, cost)
+        self.asker.desk.ledger.end_attempt(token, seconds=time.monotonic() - started, **facts)
 
     def _reply(self, reply: Reply) -> Mapping[str, Json]:
         usage = reply.usage
-        cost = self.asker.desk.prices.cost(self.client, reply)
+        cost = self.asker.desk.budget.prices.cost(self.client, reply)
         if self.asker.cost is not None:
             self.asker.cost = None if cost is None else self.asker.cost + cost
         return {

@@ -45,7 +45,9 @@ class Ingested:
         }
 
 
-def ingest(ledger: Ledger, rows: Iterable[Read | Rejected], rejects: Path, *, skip_bad: bool, update: bool) -> Ingested:
+def ingest(
+    ledger: Ledger, rows: Iterable[Read | Rejected], rejects: Path, *, skip_bad: bool, update: bool
+) -> Ingested:
     """Read every row into the ledger, or check it against what the ledger holds from an earlier start.
 
     Bad rows are an :class:`InputError` naming the first 50 of them; with ``skip_bad`` they go to ``rejects`` instead
@@ -64,7 +66,9 @@ def ingest(ledger: Ledger, rows: Iterable[Read | Rejected], rejects: Path, *, sk
             _compare(ledger, good)
         keeper.finish()
         if ledger.dialogue_count() == 0:
-            raise InputError("there is no dialogue in the input", fix="An empty input has no quality to report.")
+            raise InputError(
+                "there is no dialogue in the input", fix="An empty input has no quality to report."
+            )
         summary = keeper.summary(ledger.dialogue_count())
     ledger.set(_INGESTED, summary.to_json())
     return summary
@@ -99,7 +103,11 @@ class _Keeper:
             listed = [*self._problems]
             if more:
                 listed.append(Problem(f"… and {more} more bad lines"))
-            listed.append(Problem("nothing was scored", fix="Mend these lines, or set them aside with --skip-bad-lines."))
+            listed.append(
+                Problem(
+                    "nothing was scored", fix="Mend these lines, or set them aside with --skip-bad-lines."
+                )
+            )
             raise InputError(listed)
 
     def summary(self, dialogues: int) -> Ingested:

@@ -21,7 +21,14 @@ from evalharness.llm.client import ProviderFault
 _BLOCK = 64
 
 TRANSIENT = frozenset(
-    {Cause.TIMEOUT, Cause.CONNECTION, Cause.RATE_LIMITED, Cause.SERVER_ERROR, Cause.PROTOCOL, Cause.INCOMPLETE}
+    {
+        Cause.TIMEOUT,
+        Cause.CONNECTION,
+        Cause.RATE_LIMITED,
+        Cause.SERVER_ERROR,
+        Cause.PROTOCOL,
+        Cause.INCOMPLETE,
+    }
 )
 """Causes that a later try may not meet again: such items are asked anew when the same command runs again."""
 
@@ -61,8 +68,7 @@ class _Lane:
         self._progress = progress
         self._stopped = stopped
         self._name = title(judge.columns)
-        parallel = [client.capabilities.max_parallel for client in judge.clients]
-        self.workers = min([plan.limits.concurrency, *(p for p in parallel if p is not None)])
+        self.workers = lane_count(plan, judge)
         self._items = pending_items(desk.ledger, plan, judge, self.scorer)
         total = item_count(desk.ledger, plan, judge)
         progress.start(self._name, total, desk.ledger.outcome_count(self.scorer))
@@ -81,7 +87,15 @@ class _Lane:
             self.fatal = asker.fatal
             return
         self._desk.ledger.put(self.scorer, ref, results)
-        self._progress.advance(self._name, 1, causes(results), asker.cost)
+        failed = causes(results)
+        self._desk.budget.failures += bool(failed)
+        self._progress.advance(self._name, 1, failed, asker.cost)
+
+
+def lane_count(plan: RunPlan, judge: Judge) -> int:
+    """How many items of a judge are worked on at once."""
+    parallel = [client.capabilities.max_parallel for client in judge.clients]
+    return min([plan.limits.concurrency, *(bound for bound in parallel if bound is not None)])
 
 
 def pending_items(ledger: Ledger, plan: RunPlan, judge: Judge, scorer: int) -> Iterator[tuple[ItemRef, Item]]:

@@ -19,7 +19,8 @@ class Limits:
 
     ``concurrency`` requests in flight per model; ``deadline`` seconds per call with all its attempts, at most
     ``attempts`` of ``attempt_timeout`` seconds each; ``max_wait`` caps a wait that a provider asks for; ``rpm`` and
-    ``tpm`` are requests and tokens per minute and model.
+    ``tpm`` are requests and tokens per minute and model; ``max_cost`` (USD) and ``max_failures`` (``20`` or ``2%`` of
+    the items) stop the run.
     """
 
     concurrency: int = 16
@@ -29,6 +30,8 @@ class Limits:
     max_wait: float = 120.0
     rpm: float | None = None
     tpm: float | None = None
+    max_cost: float | None = None
+    max_failures: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,11 @@ def title(columns: Sequence[Column]) -> str:
     if first.rubric:
         return f"judge {first.scorer} on {first.rubric}"
     names = [column.scorer for column in columns]
-    return f"metric {names[0]}" if len(names) == 1 else f"metrics {', '.join(names[:3])}{' …' if names[3:] else ''}"
+    return (
+        f"metric {names[0]}"
+        if len(names) == 1
+        else f"metrics {', '.join(names[:3])}{' …' if names[3:] else ''}"
+    )
 
 
 def scorer_key(columns: Sequence[Column]) -> str:
@@ -87,7 +94,8 @@ def check_distinct(plan: RunPlan) -> None:
         key = (column.scorer, column.rubric, column.criterion)
         if key in seen:
             raise UsageError(
-                f"{column.scorer!r} is named twice", fix="Drop one, or give one judge an alias: --judge second=…"
+                f"{column.scorer!r} is named twice",
+                fix="Drop one, or give one judge an alias: --judge second=…",
             )
         seen.add(key)
 

@@ -16,7 +16,9 @@ class Progress(Protocol):
         """A scorer begins: ``total`` items in all, ``done`` of them already scored by an earlier process."""
         ...
 
-    def advance(self, name: str, items: int = 1, failures: Iterable[str] = (), cost: float | None = None) -> None:
+    def advance(
+        self, name: str, items: int = 1, failures: Iterable[str] = (), cost: float | None = None
+    ) -> None:
         """``items`` more items are stored, with the causes of those that failed and what they cost (USD)."""
         ...
 
@@ -32,7 +34,9 @@ class Silent:
     def start(self, name: str, total: int, done: int) -> None:
         """Ignore."""
 
-    def advance(self, name: str, items: int = 1, failures: Iterable[str] = (), cost: float | None = None) -> None:
+    def advance(
+        self, name: str, items: int = 1, failures: Iterable[str] = (), cost: float | None = None
+    ) -> None:
         """Ignore."""
 
     def note(self, text: str) -> None:

@@ -67,7 +67,9 @@ def _run_async(work: Coroutine[object, object, tuple[Stopped, ...]]) -> tuple[St
         return pool.submit(asyncio.run, work).result()
 
 
-async def _judging(desk: Desk, plan: RunPlan, progress: Progress, interrupt: Interrupt) -> tuple[Stopped, ...]:
+async def _judging(
+    desk: Desk, plan: RunPlan, progress: Progress, interrupt: Interrupt
+) -> tuple[Stopped, ...]:
     main = asyncio.current_task()
     assert main is not None
     with _signals_in_loop(interrupt, main, progress):

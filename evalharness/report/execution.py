@@ -54,13 +54,15 @@ def _judge(
 ) -> dict[str, Json]:
     own = [row for row in totals if row.scorer == number]
     good = [row for row in own if row.state == "ok"]
+    lost = [row for row in own if row.state in ("unknown", "sent")]
     return {
         "judge": group[0].scorer,
         "rubric": group[0].rubric,
         "attempts": sum(row.attempts for row in own),
         "answered": sum(row.attempts for row in good),
         "faults": {row.cause or "unknown": row.attempts for row in own if row.state == "fault"},
-        "unknown_outcome": sum(row.attempts for row in own if row.state in ("unknown", "sent")),
+        "unknown_outcome": sum(row.attempts for row in lost),
+        "unknown_outcome_most_usd": _most(lost),
         "from_cache": cached.get(number, 0),
         "cost_usd": total_cost(own),
         "input_tokens": sum(row.input_tokens for row in good),
@@ -70,3 +72,9 @@ def _judge(
         "reasoning_tokens": sum(row.reasoning_tokens for row in good),
         "call_seconds": round(sum(row.seconds for row in own), 3),
     }
+
+
+def _most(totals: Sequence[AttemptTotals]) -> float | None:
+    """The most that these attempts can have cost together; None when any of them is unpriced."""
+    costs = [row.possible for row in totals]
+    return None if any(cost is None for cost in costs) else sum(cost for cost in costs if cost is not None)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from evalharness.core.dialogue import Dialogue, Message, Unit
 from evalharness.core.scores import Cause, Column, Failure, Score, Skip, SkipReason
-from evalharness.data.ledger.store import ItemRef, Ledger, _key, _name
+from evalharness.data.ledger.rows import key_text, name_text
+from evalharness.data.ledger.store import ItemRef, Ledger
 from evalharness.errors import InputError, RunConflictError, StorageError
 
 COLUMN = Column("bleu", "bleu", Unit.TURN, "bleu|v1", low=0.0, high=100.0)
@@ -117,14 +118,15 @@ def test_the_secret_is_made_once_and_kept(ledger: Ledger):
 def test_attempts_are_counted_by_how_they_ended(ledger: Ledger):
     item = ItemRef(1, 1)
     for state, cost in (("ok", 0.5), ("ok", 0.25), ("unknown", None)):
-        number = ledger.begin_attempt(7, item, 0, "verdict", "hash")
+        number = ledger.begin_attempt(7, item, sample=0, step="verdict", request="hash", possible=0.1)
         ledger.end_attempt(number, state=state, cost=cost, input_tokens=10, seconds=1.0)
-    ledger.begin_attempt(7, item, 0, "verdict", "hash")
+    ledger.begin_attempt(7, item, sample=0, step="verdict", request="hash", possible=0.1)
     totals = {row.state: row for row in ledger.attempt_totals()}
     assert totals["ok"].attempts == 2
     assert totals["ok"].cost == 0.75
     assert totals["ok"].input_tokens == 20
     assert totals["unknown"].cost is None
+    assert totals["unknown"].possible == 0.1
     assert totals["sent"].attempts == 1
 
 
@@ -146,9 +148,9 @@ def test_following_a_changed_input_keeps_what_is_unchanged(ledger: Ledger):
 
 @given(st.text())
 def test_any_id_can_be_stored_and_told_from_every_other(name: str):
-    assert _name(_key(name)) == name
+    assert name_text(key_text(name)) == name
 
 
 @given(st.text(alphabet="\\x0n\ud800\x00é", max_size=6), st.text(alphabet="\\x0n\ud800\x00é", max_size=6))
 def test_keys_do_not_collide(one: str, other: str):
-    assert (_key(one) == _key(other)) == (one == other)
+    assert (key_text(one) == key_text(other)) == (one == other)

@@ -12,6 +12,7 @@ from evalharness.core.scores import Cause, Failure, Score
 from evalharness.data.cache import VerdictCache
 from evalharness.data.ledger.store import Ledger
 from evalharness.engine.asking import Desk
+from evalharness.engine.budget import Budget
 from evalharness.engine.judging import Stopped, run_judges
 from evalharness.engine.plan import Limits, RunPlan
 from evalharness.engine.progress import Silent
@@ -41,7 +42,7 @@ def cache(tmp_path: Path) -> Iterator[VerdictCache]:
 
 
 def _run(ledger: Ledger, *judges: FakeJudge, cache: VerdictCache | None = None, **plan: object) -> tuple[Stopped, ...]:
-    desk = Desk(ledger, cache, LimiterPool(), NO_WAIT, Prices(), b"secret", epoch=str(plan.get("epoch", "")))
+    desk = Desk(ledger, cache, LimiterPool(), NO_WAIT, Budget(Prices()), b"secret", epoch=str(plan.get("epoch", "")))
     whole = RunPlan(judges=judges, limits=Limits(concurrency=4), **plan)  # type: ignore[arg-type]
     return asyncio.run(run_judges(desk, whole, Silent(), lambda: False))
 
@@ -167,7 +168,7 @@ def test_equal_requests_at_the_same_time_are_paid_once(tmp_path: Path, cache: Ve
 
 def test_a_stopped_run_keeps_what_it_has_and_goes_on_later(ledger: Ledger):
     client = FakeClient(max_parallel=1)
-    desk = Desk(ledger, None, LimiterPool(), NO_WAIT, Prices(), b"secret")
+    desk = Desk(ledger, None, LimiterPool(), NO_WAIT, Budget(Prices()), b"secret")
     plan = RunPlan(judges=(FakeJudge(client),))
     asyncio.run(run_judges(desk, plan, Silent(), lambda: len(client.calls) >= 5))
     assert len(_values(ledger)) == 5

@@ -60,6 +60,7 @@ CREATE TABLE attempts (
     cached_tokens INTEGER,
     cache_write_tokens INTEGER,
     reasoning_tokens INTEGER,
+    possible REAL,
     cost REAL
 );
 CREATE INDEX attempts_by_scorer ON attempts (scorer, state);
@@ -92,7 +93,9 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     except sqlite3.DatabaseError as error:
-        raise StorageError(f"{path} is not a readable ledger: {error}", fix="Restore it or remove it.") from error
+        raise StorageError(
+            f"{path} is not a readable ledger: {error}", fix="Restore it or remove it."
+        ) from error
     if version == 0 and tables == 0:
         connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version={VERSION}; COMMIT;")
     elif version > VERSION:
@@ -101,7 +104,9 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
             fix="Update evalharness, or use another run folder.",
         )
     elif version != VERSION:
-        raise StorageError(f"{path} is an SQLite file but no evalharness ledger", fix="Use another run folder.")
+        raise StorageError(
+            f"{path} is an SQLite file but no evalharness ledger", fix="Use another run folder."
+        )
 
 
 def checksum(dialogue: int, turn: int, scorer: int, body: str) -> int:

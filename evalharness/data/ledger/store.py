@@ -10,70 +10,37 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import closing, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from urllib.parse import quote
 
-from evalharness.core import native, scorejson
-from evalharness.core.canonical import Json, canonical_json, sha256_text
-from evalharness.core.dialogue import Dialogue, Unit
+from evalharness.core import native
+from evalharness.core.canonical import Json, canonical_json
+from evalharness.core.dialogue import Dialogue
 from evalharness.core.scores import Column, Result
 from evalharness.data.ledger import schema
+from evalharness.data.ledger.rows import (
+    AttemptTotals,
+    ItemRef,
+    OutcomeRow,
+    StoredDialogue,
+    decode,
+    digest,
+    encode,
+    key_text,
+    name_text,
+    outcome_row,
+    read_column,
+    stored_turn,
+)
 from evalharness.errors import InputError, Problem, StorageError
 
-
-@dataclass(frozen=True, slots=True)
-class StoredDialogue:
-    """A dialogue in the ledger: its running number, where it came from, and its canonical native JSON."""
-
-    seq: int
-    source: str
-    line: int
-    body: str
-
-    def load(self) -> Dialogue:
-        """The dialogue itself."""
-        return native.from_json(json.loads(self.body))
-
-
-@dataclass(frozen=True, slots=True)
-class ItemRef:
-    """Names an item of a dialogue in the ledger; ``turn`` is None for the whole dialogue."""
-
-    seq: int
-    turn: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class OutcomeRow:
-    """The results of one scorer on one item, one per column of the scorer."""
-
-    dialogue: str
-    cluster: str
-    system: str
-    turn: int | None
-    scorer: int
-    results: tuple[Result, ...]
-    seq: int
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptTotals:
-    """Attempts of one scorer in one state, summed. ``cost`` is None if any of them is unpriced."""
-
-    scorer: int
-    state: str
-    cause: str | None
-    attempts: int
-    input_tokens: int
-    output_tokens: int
-    cached_tokens: int
-    cache_write_tokens: int
-    reasoning_tokens: int
-    cost: float | None
-    seconds: float
+__all__ = [
+    "AttemptTotals", "ItemRef", "Ledger", "OutcomeRow", "StoredDialogue", "copy_ledger", "decode", "encode",
+]  # fmt: skip
 
 
 class Ledger:
@@ -136,14 +103,66 @@ class Ledger:
         try:
             self._db.execute(
                 "INSERT INTO dialogues (id, cluster, system, source, line, body, hash) VALUES (?,?,?,?,?,?,?)",
-                (_key(dialogue.id), _key(dialogue.cluster), _key(dialogue.system), source, line, body, _digest(body)),
+                (
+                    key_text(dialogue.id),
+                    key_text(dialogue.cluster),
+                    key_text(dialogue.system),
+                    source,
+                    line,
+                    body,
+                    digest(body),
+                ),
             )
         except sqlite3.IntegrityError:
             raise self._duplicate(dialogue.id, source, line) from None
 
+    def clear_dialogues(self) -> None:
+        """Remove what an ingestion that never finished has left."""
+        self._db.execute("DELETE FROM outcomes")
+        self._db.execute("DELETE FROM dialogues")
+
+    def begin_follow(self) -> None:
+        """Start bringing the dialogues in line with a changed input (inside a transaction)."""
+        self._db.execute("CREATE TEMP TABLE followed (seq INTEGER PRIMARY KEY)")
+
+    def follow_dialogue(self, dialogue: Dialogue, source: str, line: int) -> None:
+        """Keep the dialogue if it is stored unchanged; else store it anew, without its old outcomes."""
+        body = canonical_json(native.to_json(dialogue))
+        row = self._db.execute(
+            "SELECT seq, hash FROM dialogues WHERE id=?", (key_text(dialogue.id),)
+        ).fetchone()
+        if row is not None:
+            try:
+                self._db.execute("INSERT INTO followed VALUES (?)", (row[0],))
+            except sqlite3.IntegrityError:
+                raise self._duplicate(dialogue.id, source, line) from None
+            self._db.execute("UPDATE dialogues SET source=?, line=? WHERE seq=?", (source, line, row[0]))
+            if row[1] == digest(body):
+                return
+            self._replace(row[0], dialogue, body)
+            return
+        self.add_dialogue(dialogue, source, line)
+        self._db.execute(
+            "INSERT INTO followed SELECT seq FROM dialogues WHERE id=?", (key_text(dialogue.id),)
+        )
+
+    def end_follow(self) -> None:
+        """Remove the dialogues that the new input no longer has."""
+        gone = "SELECT seq FROM dialogues EXCEPT SELECT seq FROM followed"
+        self._db.execute(f"DELETE FROM outcomes WHERE dialogue IN ({gone})")  # noqa: S608
+        self._db.execute(f"DELETE FROM dialogues WHERE seq IN ({gone})")  # noqa: S608
+        self._db.execute("DROP TABLE followed")
+
+    def _replace(self, seq: int, dialogue: Dialogue, body: str) -> None:
+        self._db.execute("DELETE FROM outcomes WHERE dialogue=?", (seq,))
+        self._db.execute(
+            "UPDATE dialogues SET cluster=?, system=?, body=?, hash=? WHERE seq=?",
+            (key_text(dialogue.cluster), key_text(dialogue.system), body, digest(body), seq),
+        )
+
     def stored_hash(self, dialogue_id: str) -> str | None:
         """The content hash of the stored dialogue with this id, None when there is none."""
-        row = self._db.execute("SELECT hash FROM dialogues WHERE id=?", (_key(dialogue_id),)).fetchone()
+        row = self._db.execute("SELECT hash FROM dialogues WHERE id=?", (key_text(dialogue_id),)).fetchone()
         return None if row is None else str(row[0])
 
     def dialogue_count(self) -> int:
@@ -155,7 +174,8 @@ class Ledger:
         last = 0
         while True:
             rows = self._db.execute(
-                "SELECT seq, source, line, body, hash FROM dialogues WHERE seq>? ORDER BY seq LIMIT ?", (last, size)
+                "SELECT seq, source, line, body, hash FROM dialogues WHERE seq>? ORDER BY seq LIMIT ?",
+                (last, size),
             ).fetchall()
             if not rows:
                 return
@@ -189,7 +209,7 @@ class Ledger:
     def scorers(self) -> dict[int, tuple[Column, ...]]:
         """The columns of every scorer, by its number."""
         rows = self._db.execute("SELECT no, columns FROM scorers ORDER BY no")
-        return {no: tuple(_column(column) for column in json.loads(text)) for no, text in rows}
+        return {no: tuple(read_column(column) for column in json.loads(text)) for no, text in rows}
 
     def scorer_keys(self) -> dict[str, int]:
         """The number of every scorer, by its key."""
@@ -204,7 +224,7 @@ class Ledger:
         with _storage_errors(self.path):
             self._db.executemany(
                 "INSERT OR REPLACE INTO outcomes VALUES (?,?,?,?,?)",
-                (_outcome_row(scorer, seq, turn, body) for seq, turn, body in rows),
+                (outcome_row(scorer, seq, turn, body) for seq, turn, body in rows),
             )
 
     def done(self, scorer: int, first: int, last: int) -> dict[ItemRef, str]:
@@ -230,27 +250,33 @@ class Ledger:
             if wanted is not None and scorer not in wanted:
                 continue
             if crc != schema.checksum(seq, turn, scorer, body):
-                raise _damaged(self.path, f"the outcome of scorer {scorer} on dialogue {_name(dialogue)!r}")
+                raise _damaged(
+                    self.path, f"the outcome of scorer {scorer} on dialogue {name_text(dialogue)!r}"
+                )
             number = None if turn == schema.WHOLE else turn
-            yield OutcomeRow(_name(dialogue), _name(cluster), _name(system), number, scorer, decode(body), seq)
+            yield OutcomeRow(
+                name_text(dialogue), name_text(cluster), name_text(system), number, scorer, decode(body), seq
+            )
 
     def forget(self, scorer: int, items: Iterable[ItemRef]) -> None:
         """Remove outcomes so that they are scored anew."""
         with _storage_errors(self.path):
             self._db.executemany(
                 "DELETE FROM outcomes WHERE dialogue=? AND turn=? AND scorer=?",
-                ((item.seq, _stored_turn(item.turn), scorer) for item in items),
+                ((item.seq, stored_turn(item.turn), scorer) for item in items),
             )
 
     # attempts
 
-    def begin_attempt(self, scorer: int, item: ItemRef, sample: int, step: str, request: str) -> int:
-        """Record an attempt before it is sent; returns its number."""
+    def begin_attempt(
+        self, scorer: int, item: ItemRef, *, sample: int, step: str, request: str, possible: float | None
+    ) -> int:
+        """Record an attempt before it is sent, with the most that it can cost (USD); returns its number."""
         with _storage_errors(self.path):
             cursor = self._db.execute(
-                "INSERT INTO attempts (scorer, dialogue, turn, sample, step, request, started, state) "
-                "VALUES (?,?,?,?,?,?,?,'sent')",
-                (scorer, item.seq, _stored_turn(item.turn), sample, step, request, time.time()),
+                "INSERT INTO attempts (scorer, dialogue, turn, sample, step, request, started, possible, state) "
+                "VALUES (?,?,?,?,?,?,?,?,'sent')",
+                (scorer, item.seq, stored_turn(item.turn), sample, step, request, time.time(), possible),
             )
         return int(cursor.lastrowid or 0)
 
@@ -265,20 +291,21 @@ class Ledger:
         rows = self._db.execute(
             "SELECT scorer, state, cause, count(*), coalesce(sum(input_tokens),0), coalesce(sum(output_tokens),0),"
             " coalesce(sum(cached_tokens),0), coalesce(sum(cache_write_tokens),0), coalesce(sum(reasoning_tokens),0),"
-            " CASE WHEN count(cost)=count(*) THEN sum(cost) END, coalesce(sum(seconds),0)"
+            " CASE WHEN count(cost)=count(*) THEN sum(cost) END,"
+            " CASE WHEN count(possible)=count(*) THEN sum(possible) END, coalesce(sum(seconds),0)"
             " FROM attempts GROUP BY scorer, state, cause ORDER BY scorer, state, cause"
         )
         return [AttemptTotals(*row) for row in rows]
 
     def _checked(self, row: tuple[int, str, int, str, str]) -> StoredDialogue:
-        seq, source, line, body, digest = row
-        if digest != _digest(body):
+        seq, source, line, body, stored = row
+        if stored != digest(body):
             raise _damaged(self.path, f"dialogue number {seq} (from {source}:{line})")
         return StoredDialogue(seq, source, line, body)
 
     def _duplicate(self, dialogue_id: str, source: str, line: int) -> InputError:
         first = self._db.execute(
-            "SELECT source, line FROM dialogues WHERE id=?", (_key(dialogue_id),)
+            "SELECT source, line FROM dialogues WHERE id=?", (key_text(dialogue_id),)
         ).fetchone()
         return InputError(
             Problem(
@@ -290,48 +317,12 @@ class Ledger:
         )
 
 
-def encode(results: Sequence[Result]) -> str:
-    """Results as the text that the ledger stores."""
-    return json.dumps([scorejson.to_json(result) for result in results], allow_nan=False, separators=(",", ":"))
-
-
-def decode(body: str) -> tuple[Result, ...]:
-    """The results that :func:`encode` wrote."""
-    return tuple(scorejson.from_json(row) for row in json.loads(body))
-
-
-def _column(row: dict[str, Any]) -> Column:
-    return Column(**{**row, "unit": Unit(row["unit"]), "levels": tuple(row["levels"])})
-
-
-def _outcome_row(scorer: int, seq: int, turn: int | None, body: str) -> tuple[int, int, int, str, int]:
-    stored = _stored_turn(turn)
-    return seq, stored, scorer, body, schema.checksum(seq, stored, scorer, body)
-
-
-def _stored_turn(turn: int | None) -> int:
-    return schema.WHOLE if turn is None else turn
-
-
-def _digest(body: str) -> str:
-    return sha256_text(body)[:32]
-
-
-def _key(text: str) -> str:
-    """Text as SQLite can hold and compare it: NUL and lone surrogates, which it can't, become escapes."""
-    return text.encode("unicode_escape").decode("ascii") if _odd(text) else text.replace("\\", "\\\\")
-
-
-def _name(stored: str) -> str:
-    return stored.encode("ascii").decode("unicode_escape") if _escaped(stored) else stored.replace("\\\\", "\\")
-
-
-def _odd(text: str) -> bool:
-    return "\x00" in text or any("\ud800" <= char <= "\udfff" for char in text)
-
-
-def _escaped(stored: str) -> bool:
-    return "\\" in stored.replace("\\\\", "")
+def copy_ledger(source: Path, target: Path) -> None:
+    """A consistent copy of a ledger, also of one that is being written."""
+    address = f"file:{quote(str(source))}?mode=ro"
+    with closing(sqlite3.connect(address, uri=True)) as old, closing(sqlite3.connect(target)) as new:
+        old.backup(new)
+    target.chmod(0o600)
 
 
 @contextmanager
@@ -342,11 +333,14 @@ def _storage_errors(path: Path) -> Iterator[None]:
         raise
     except sqlite3.OperationalError as error:
         raise StorageError(
-            f"can't write {path}: {error}", fix="Free some space or mend the folder, then run the same command again."
+            f"can't write {path}: {error}",
+            fix="Free some space or mend the folder, then run the same command again.",
         ) from error
     except sqlite3.DatabaseError as error:
         raise _damaged(path, str(error)) from error
 
 
 def _damaged(path: Path, what: str) -> StorageError:
-    return StorageError(f"{path} is damaged: {what}", fix="Restore the run folder from a copy, or start a new one.")
+    return StorageError(
+        f"{path} is damaged: {what}", fix="Restore the run folder from a copy, or start a new one."
+    )

@@ -1,0 +1,59 @@
+"""Which judges can be used on this machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+from evalharness.core.registry import JUDGES, plugins
+from evalharness.llm.keys import ANTHROPIC, OPENAI, Provider
+from evalharness.llm.local_models import KNOWN_MODELS, installed_path
+
+
+@dataclass(frozen=True, slots=True)
+class Available:
+    """A back-end, whether it is ready, and an example of a judge's name."""
+
+    name: str
+    ready: bool
+    detail: str
+    example: str
+
+
+def available_judges() -> list[Available]:
+    """Every back-end with what it still needs. No key is shown, no request is sent."""
+    return [
+        _provider(OPENAI, "openai:gpt-6-luna"),
+        Available(
+            "openai@",
+            True,
+            "any OpenAI-compatible server by its address",
+            "openai:qwen3@http://localhost:8000/v1",
+        ),
+        _provider(ANTHROPIC, "anthropic:claude-haiku-5-5"),
+        *_local(),
+        Available("replay", True, "recorded answers from a file", "replay:answers.jsonl"),
+        *(
+            Available(name, True, f"plug-in {point.value}", f"{name}:…")
+            for name, point in plugins(JUDGES).items()
+        ),
+    ]
+
+
+def _provider(provider: Provider, example: str) -> Available:
+    held = next((name for name in provider.keys if os.environ.get(name)), None)
+    detail = f"${held} is set" if held else f"set {' or '.join('$' + name for name in provider.keys)}"
+    return Available(provider.name, held is not None, detail, example)
+
+
+def _local() -> Iterator[Available]:
+    if find_spec("xllamacpp") is None:
+        yield Available("local", False, "pip install 'evalharness[local]'", "local:smollm2")
+        return
+    for name, model in KNOWN_MODELS.items():
+        path = installed_path(name)
+        detail = f"{model.title}, a toy judge" if path else f"evalharness judges install {name}"
+        yield Available("local", path is not None, detail, f"local:{name}")
+    yield Available("local", True, "any GGUF file by its path", "local:/path/model.gguf")

@@ -1,0 +1,123 @@
+"""The rows of the ledger as frozen values, and how results and names are written in them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from evalharness.core import native, scorejson
+from evalharness.core.canonical import sha256_text
+from evalharness.core.dialogue import Dialogue, Unit
+from evalharness.core.scores import Column, Result
+from evalharness.data.ledger import schema
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDialogue:
+    """A dialogue in the ledger: its running number, where it came from, and its canonical native JSON."""
+
+    seq: int
+    source: str
+    line: int
+    body: str
+
+    def load(self) -> Dialogue:
+        """The dialogue itself."""
+        return native.from_json(json.loads(self.body))
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRef:
+    """Names an item of a dialogue in the ledger; ``turn`` is None for the whole dialogue."""
+
+    seq: int
+    turn: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeRow:
+    """The results of one scorer on one item, one per column of the scorer."""
+
+    dialogue: str
+    cluster: str
+    system: str
+    turn: int | None
+    scorer: int
+    results: tuple[Result, ...]
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptTotals:
+    """Attempts of one scorer in one state, summed. ``cost`` is None if that of any is unknown.
+
+    ``possible`` is the most that they can have cost (USD), None if any of them is unpriced.
+    """
+
+    scorer: int
+    state: str
+    cause: str | None
+    attempts: int
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int
+    cache_write_tokens: int
+    reasoning_tokens: int
+    cost: float | None
+    possible: float | None
+    seconds: float
+
+
+def encode(results: Sequence[Result]) -> str:
+    """Results as the text that the ledger stores."""
+    return json.dumps(
+        [scorejson.to_json(result) for result in results], allow_nan=False, separators=(",", ":")
+    )
+
+
+def decode(body: str) -> tuple[Result, ...]:
+    """The results that :func:`encode` wrote."""
+    return tuple(scorejson.from_json(row) for row in json.loads(body))
+
+
+def read_column(row: dict[str, Any]) -> Column:
+    """The column that the ledger holds as JSON."""
+    return Column(**{**row, "unit": Unit(row["unit"]), "levels": tuple(row["levels"])})
+
+
+def outcome_row(scorer: int, seq: int, turn: int | None, body: str) -> tuple[int, int, int, str, int]:
+    """An outcome as its table holds it, with its checksum."""
+    stored = stored_turn(turn)
+    return seq, stored, scorer, body, schema.checksum(seq, stored, scorer, body)
+
+
+def stored_turn(turn: int | None) -> int:
+    """The turn as the ledger stores it."""
+    return schema.WHOLE if turn is None else turn
+
+
+def digest(body: str) -> str:
+    """The hash of a dialogue's body."""
+    return sha256_text(body)[:32]
+
+
+def key_text(text: str) -> str:
+    """Text as SQLite can hold and compare it: NUL and lone surrogates, which it can't, become escapes."""
+    return text.encode("unicode_escape").decode("ascii") if _odd(text) else text.replace("\\", "\\\\")
+
+
+def name_text(stored: str) -> str:
+    """The text that :func:`key_text` encoded."""
+    return (
+        stored.encode("ascii").decode("unicode_escape") if _escaped(stored) else stored.replace("\\\\", "\\")
+    )
+
+
+def _odd(text: str) -> bool:
+    return "\x00" in text or any("\ud800" <= char <= "\udfff" for char in text)
+
+
+def _escaped(stored: str) -> bool:
+    return "\\" in stored.replace("\\\\", "")

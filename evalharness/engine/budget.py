@@ -1,0 +1,87 @@
+"""Limits on what a run may spend and on how much may fail, checked before each request is sent.
+
+Money is counted with requests in flight at the most that they can cost: every byte of the prompt a token, and the
+whole allowed output. Attempts whose outcome is unknown (time-outs, broken connections) count at that, too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from evalharness.core.scores import Cause
+from evalharness.errors import UsageError
+from evalharness.llm.client import Client, ProviderFault, Request, Usage
+from evalharness.llm.pricing import Prices
+
+
+class LimitReached(ProviderFault):
+    """A limit that the user set is reached; nothing was sent."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(Cause.INCOMPLETE, detail, fatal=True)
+
+
+@dataclass(slots=True)
+class Budget:
+    """What a run has spent, has in flight, and may spend (USD); and failed items against their limit.
+
+    ``spent`` starts with the cost of earlier processes of the run. ``max_failures`` is a number of items.
+    """
+
+    prices: Prices
+    max_cost: float | None = None
+    max_failures: int | None = None
+    spent: float = 0.0
+    in_flight: float = 0.0
+    failures: int = 0
+
+    def reserve(self, client: Client, request: Request) -> float | None:
+        """Set aside the most that a request can cost; raises :class:`LimitReached` when that is too much.
+
+        None where the model has no known price (which :func:`check_priced` refuses when there is a limit).
+        """
+        if self.max_failures is not None and self.failures > self.max_failures:
+            raise LimitReached(f"{self.failures} items failed, more than --max-failures {self.max_failures}")
+        most = worst_cost(self.prices, client, request)
+        if most is None:
+            return None
+        if self.max_cost is not None and self.spent + self.in_flight + most > self.max_cost:
+            raise LimitReached(
+                f"${self.spent:.4f} spent and ${self.in_flight + most:.4f} possibly in flight reach --max-cost "
+                f"${self.max_cost:g}"
+            )
+        self.in_flight += most
+        return most
+
+    def settle(self, reserved: float | None, cost: float | None) -> None:
+        """Give back what was set aside and count what was spent; an unknown cost counts at its most."""
+        if reserved is not None:
+            self.in_flight = max(0.0, self.in_flight - reserved)
+        self.spent += cost if cost is not None else (reserved or 0.0)
+
+
+def worst_cost(prices: Prices, client: Client, request: Request) -> float | None:
+    """The most that one attempt can cost (USD); None for an unpriced model."""
+    size = sum(len(text.encode("utf-8", "replace")) for text in (request.system, request.shared, request.ask))
+    return prices.of_usage(client, Usage(size, request.max_tokens))
+
+
+def check_priced(prices: Prices, client: Client) -> None:
+    """A model without a known price can't be held to a limit: a :class:`UsageError`."""
+    if prices.of_usage(client, Usage(1000, 1000)) is None:
+        raise UsageError(
+            f"the price of {client.model} is not known, so --max-cost can't hold",
+            fix="State it under `prices:` in evalharness.yaml, in USD per million tokens.",
+        )
+
+
+def parse_share(text: str, total: int) -> int:
+    """A number of items from ``20`` or ``2%`` of ``total``."""
+    number = text.strip().removesuffix("%")
+    try:
+        value = float(number)
+    except ValueError:
+        value = -1.0
+    if value < 0 or (text.strip().endswith("%") and value > 100):
+        raise UsageError(f"{text!r} is neither a number nor a share", fix="Write e.g. 20 or 2%.")
+    return int(total * value / 100) if text.strip().endswith("%") else int(value)

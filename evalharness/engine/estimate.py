@@ -1,0 +1,90 @@
+"""What a run would send and cost, worked out before anything is sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from evalharness.data.cache import VerdictCache
+from evalharness.data.ledger.store import Ledger
+from evalharness.engine.asking import cache_key
+from evalharness.engine.judging import item_count, lane_count, pending_items
+from evalharness.engine.plan import RunPlan, scorer_key, title
+from evalharness.judges.interface import Judge, PlannedRequest
+from evalharness.llm.client import Usage
+from evalharness.llm.pricing import Prices
+
+TYPICAL_ANSWER = 110
+"""Tokens that a text judge usually writes per criterion: evidence, a short rationale, the value."""
+SECONDS_PER_REQUEST = 3.0
+"""What a hosted text judge usually takes; the expected time says that it assumes this."""
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeEstimate:
+    """One judge's share of a run. Costs are None for an unpriced model; tokens are estimates."""
+
+    name: str
+    items: int
+    done: int
+    requests: int
+    cached: int
+    input_tokens: int
+    output_tokens: int
+    typical_cost: float | None
+    most_cost: float | None
+    seconds: float | None
+
+
+def estimate(
+    ledger: Ledger, plan: RunPlan, cache: VerdictCache | None, prices: Prices
+) -> list[JudgeEstimate]:
+    """An estimate for each judge of what is still to do; a recording sends nothing."""
+    return [_of(ledger, plan, judge, cache, prices) for judge in plan.judges]
+
+
+def _of(
+    ledger: Ledger, plan: RunPlan, judge: Judge, cache: VerdictCache | None, prices: Prices
+) -> JudgeEstimate:
+    scorer = ledger.scorer(scorer_key(judge.columns), judge.columns)
+    criteria = max(1, len(judge.columns) - 1)
+    requests = cached = pending = tokens_in = tokens_out = 0
+    typical: float | None = 0.0
+    most: float | None = 0.0
+    planner = getattr(judge, "requests", None)
+    secret = ledger.secret()
+    for _, item in pending_items(ledger, plan, judge, scorer):
+        pending += 1
+        for planned in planner(item, secret) if planner is not None else ():
+            if cache is not None and _is_cached(planned, cache, plan.epoch):
+                cached += 1
+                continue
+            requests += 1
+            size, answer, limit = _tokens(planned, criteria)
+            tokens_in += size
+            tokens_out += answer
+            typical = _plus(typical, prices.of_usage(planned.client, Usage(size, answer)))
+            most = _plus(most, prices.of_usage(planned.client, Usage(size, limit)))
+    items = item_count(ledger, plan, judge)
+    seconds = requests * SECONDS_PER_REQUEST / lane_count(plan, judge) if judge.clients else None
+    name = title(judge.columns)
+    return JudgeEstimate(
+        name, items, items - pending, requests, cached, tokens_in, tokens_out, typical, most, seconds
+    )
+
+
+def _tokens(planned: PlannedRequest, criteria: int) -> tuple[int, int, int]:
+    """Prompt tokens, usual answer tokens, and the most answer tokens of a request."""
+    request = planned.request
+    size = sum(planned.client.count_tokens(text) for text in (request.system, request.shared, request.ask))
+    if request.labels:
+        return size, 1, request.max_tokens
+    asked = len(request.schema.get("required", ())) if request.schema else criteria  # type: ignore[arg-type]
+    return size, min(request.max_tokens, TYPICAL_ANSWER * max(1, asked)), request.max_tokens
+
+
+def _is_cached(planned: PlannedRequest, cache: VerdictCache, epoch: str) -> bool:
+    return cache.get(cache_key(planned.client, planned.request, planned.sample, epoch)) is not None
+
+
+def _plus(total: float | None, cost: float | None) -> float | None:
+    return None if total is None or cost is None else total + cost
