@@ -17,7 +17,7 @@ from evalharness.report.execution import execution_json
 from evalharness.report.page import report_page
 from evalharness.report.scores import csv_lines, outcome_lines
 
-FORMATS = ("html", "json", "jsonl", "csv")
+FORMATS = ("json", "jsonl", "csv", "html")
 
 
 def write_outputs(

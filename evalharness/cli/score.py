@@ -66,6 +66,7 @@ _TERM = 15
 @click.option(
     "--tpm", type=click.FloatRange(min=0, min_open=True), help="At most this many tokens a minute per model."
 )
+@click.option("--dry-run", is_flag=True, help="Say what would be sent and cost, by judge; send nothing.")
 @click.option(
     "--max-cost", type=click.FloatRange(min=0), metavar="USD", help="Stop before the run costs more."
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import IO
 
 from evalharness.errors import StorageError
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG, errno.EACCES})
 
 
 def private_folder(path: Path) -> Path:
@@ -33,7 +36,9 @@ def atomic(path: Path) -> Iterator[IO[str]]:
             yield out
         os.replace(name, path)  # noqa: PTH105
     except OSError as error:
-        raise StorageError(f"can't write {path}: {error}") from error
+        if error.errno not in _NO_ROOM:
+            raise
+        raise StorageError(f"can't write {path}: {error.strerror}") from error
     finally:
         with suppress(OSError):
             os.unlink(name)  # noqa: PTH108
