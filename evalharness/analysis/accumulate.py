@@ -14,7 +14,7 @@ from evalharness.analysis.types import Bin, Spread
 from evalharness.core.scores import Column
 from evalharness.stats.clustered import interval_from_error
 from evalharness.stats.estimate import Estimate, undefined
-from evalharness.stats.rates import wilson
+from evalharness.stats.rates import wilson_from_error
 
 _BINS = 10
 _POSITIVE = [float(step * 10**power) for power in range(13) for step in (1, 2, 5)]
@@ -107,17 +107,14 @@ class ClusteredMean:
 
 
 def rate_estimate(passes: ClusteredMean) -> Estimate:
-    """A pass rate with an interval inside [0, 1]; Wilson over groups where all or none passed, as CR1 is 0 there."""
+    """A pass rate with Wilson's interval at the effective sample size of its groups.
+
+    CR1 with t covers badly near 0 and 1, where pass rates live; see ``stats.rates.wilson_clustered``.
+    """
     plain = passes.estimate()
     if plain.value is None or plain.se is None:
         return plain
-    if plain.value in (0.0, 1.0):
-        edge = wilson(round(plain.value * plain.groups), plain.groups, plain.level)
-        method = f"Wilson over {plain.groups} groups"
-        return Estimate(
-            plain.value, None, edge.low, edge.high, plain.level, method, plain.n, plain.groups, None
-        )
-    return plain.clipped(0.0, 1.0)
+    return wilson_from_error(plain.value, plain.se, n=plain.n, groups=plain.groups, level=plain.level)
 
 
 class Distribution:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -11,7 +12,7 @@ from evalharness.core.metric import CorpusMetric
 from evalharness.core.rubric import PassRule
 from evalharness.core.scores import Cause, Column, Failure, Result, Score, Skip
 from evalharness.data.ledger.store import OutcomeRow
-from evalharness.stats.estimate import undefined
+from evalharness.stats.estimate import Estimate, undefined
 
 _MOST_SYSTEMS = 40
 
@@ -106,8 +107,14 @@ class _ColumnSums:
     def _system(self, name: str) -> SystemRow:
         group = self.systems[name]
         rate = None if self.rule is None else rate_estimate(group.passes)
-        mean = undefined("a nominal criterion has no mean") if self.column.nominal else group.mean.estimate()
-        return SystemRow(name, group.tally(), mean, rate)
+        return SystemRow(name, group.tally(), self._mean(group), rate)
+
+    def _mean(self, group: _Group) -> Estimate:
+        """The mean with its interval cut to the scale."""
+        if self.column.nominal:
+            return undefined("a nominal criterion has no mean")
+        low, high = self.column.low, self.column.high
+        return group.mean.estimate().clipped(-math.inf if low is None else low, math.inf if high is None else high)
 
 
 def analyse(

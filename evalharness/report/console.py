@@ -11,7 +11,7 @@ from rich.text import Text
 
 from evalharness.analysis.types import Analysis, ColumnSummary, CorpusScore
 from evalharness.core.text import one_line
-from evalharness.report.figures import interval, number, percent
+from evalharness.report.figures import interval, number, percent, with_margin
 
 _NARROW = 90
 
@@ -55,17 +55,15 @@ def toy_line(judge: str) -> str:
 def _criteria(summaries: Iterable[ColumnSummary], *, narrow: bool) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("criterion", overflow="fold")
-    table.add_column("mean [95 %]", justify="right")
-    table.add_column("pass", justify="right")
-    table.add_column("scored", justify="right")
-    table.add_column("failed", justify="right")
-    table.add_column("skipped", justify="right")
+    table.add_column("mean ±95 %" if narrow else "mean [95 %]", justify="right", no_wrap=True)
+    for name in ("pass", "scored", "failed", "skipped"):
+        table.add_column(name, justify="right", no_wrap=True)
     if not narrow:
         table.add_column("why", overflow="ellipsis", no_wrap=True)
     for summary in summaries:
         cells = [
             Text(name_of(summary)),
-            Text(interval(summary.mean)),
+            Text(with_margin(summary.mean) if narrow else interval(summary.mean)),
             Text("" if summary.pass_rate is None else percent(summary.pass_rate.value)),
             Text(f"{summary.tally.scored:,}"),
             Text(f"{summary.tally.failures:,}" if summary.tally.failures else "0"),

@@ -12,11 +12,11 @@ def number(value: float | None, digits: int = 3) -> str:
     """A figure with about ``digits`` significant digits and no exponent; a dash for nothing."""
     if value is None:
         return NOTHING
+    if value == 0:
+        return "0"
     size = abs(value)
-    if size >= 10 ** (digits - 1):
-        text = f"{value:,.0f}" if size >= 10**digits else f"{value:.{max(0, digits - len(str(int(size))))}f}"
-    else:
-        text = f"{value:.{digits - 1}f}" if size >= 1 or size == 0 else f"{value:.{digits}f}"
+    decimals = max(0, digits - len(str(int(size)))) if size >= 1 else digits
+    text = f"{value:,.{decimals}f}"
     return text.replace("-", _MINUS)
 
 
@@ -27,6 +27,13 @@ def interval(estimate: Estimate) -> str:
     if estimate.low is None or estimate.high is None:
         return number(estimate.value)
     return f"{number(estimate.value)} [{number(estimate.low)}, {number(estimate.high)}]"
+
+
+def with_margin(estimate: Estimate) -> str:
+    """``3.80 ±0.18``, the half-width of the interval where there is one: the narrow form."""
+    if estimate.value is None or estimate.low is None or estimate.high is None:
+        return number(estimate.value)
+    return f"{number(estimate.value)} ±{number((estimate.high - estimate.low) / 2)}"
 
 
 def percent(share: float | None) -> str:

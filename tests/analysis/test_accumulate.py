@@ -65,7 +65,7 @@ def test_a_rate_at_the_edge_keeps_an_honest_interval():
         running.add(str(cluster), 1.0)
     rate = rate_estimate(running)
     assert rate.value == 1.0
-    assert rate.low == pytest.approx(0.7225, abs=1e-3)
+    assert rate.low == pytest.approx(0.6615, abs=1e-3)
     assert rate.high == 1.0
 
 

@@ -38,7 +38,7 @@ def test_without_a_scorer_surface_measures_run():
     ran = run("score", SMALL, "--out", "r")
     assert ran.code == 0, ran.err
     criteria = {row["criterion"] for row in scores(Path("r"))}
-    assert {"length_words", "distinct_1", "questions"} <= criteria
+    assert {"words", "distinct1", "questions"} <= criteria
     assert "6 dialogues" in ran.out
     assert "r/report.html" in ran.out
 
@@ -116,7 +116,7 @@ def test_changed_input_is_refused_by_name_and_followed_with_update():
     assert refused.code == 2
     assert "in.jsonl:2: the input is not what this run folder was made from: dialogue 'b' has changed" in refused.err
     assert run("score", "in.jsonl", "--out", "r", "--update").code == 0
-    words = {r["dialogue"]: r["value"] for r in scores(Path("r")) if r["criterion"] == "length_words"}
+    words = {r["dialogue"]: r["value"] for r in scores(Path("r")) if r["criterion"] == "words"}
     assert words == {"a": 1.0, "b": 3.0}
 
 

@@ -1,0 +1,296 @@
+"""The table of criteria: every mean beside the counts that it rests on, every count a link to its dialogues."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from evalharness.analysis.types import Analysis, ColumnSummary, SystemRow, Tally
+from evalharness.core.dialogue import Unit
+from evalharness.core.scores import OVERALL, Column
+from evalharness.report.figures import interval, number, percent
+from evalharness.report.html.columns import label_of
+from evalharness.report.html.geometry import (
+    Axis,
+    IntervalMarks,
+    Spark,
+    bar_length,
+    bin_range,
+    interval_marks,
+    sparks,
+)
+from evalharness.report.html.links import filter_link
+from evalharness.report.html.meanings import MEANINGS, title_of
+from evalharness.stats.estimate import Estimate
+
+MOST_INLINE_SYSTEMS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A number of items with the list that shows them."""
+
+    number: int
+    href: str
+    title: str = ""
+    meaning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """An estimate as it is written and drawn; ``undefined`` says why there is none."""
+
+    value: str
+    interval: str
+    marks: IntervalMarks | None
+    method: str
+    undefined: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Where the items of a row went."""
+
+    items: int
+    scored: Count
+    failed: Count
+    skipped: Count
+    pending: int
+    causes: tuple[Count, ...]
+    reasons: tuple[Count, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SystemView:
+    """The figures of one column for one system."""
+
+    system: str
+    figure: Figure
+    passed: str
+    counts: Counts
+
+
+@dataclass(frozen=True, slots=True)
+class BarView:
+    """One bar of a distribution."""
+
+    label: str
+    count: int
+    length: float
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class CriterionView:
+    """Everything that the page states about one column."""
+
+    number: int
+    name: str
+    scorer: str
+    rubric: str
+    unit: str
+    judged: bool
+    overall: bool
+    better: bool | None
+    must: bool
+    figure: Figure
+    passed: Count | None
+    pass_text: str
+    pass_interval: str
+    counts: Counts
+    bounds: str
+    samples: str
+    unfound: Count | None
+    spread: str
+    sparks: tuple[Spark, ...]
+    bars: tuple[BarView, ...]
+    facts: tuple[tuple[str, str], ...]
+    signature: str
+    worst_href: str
+    systems: tuple[SystemView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupView:
+    """The rows of one rubric, or all metrics."""
+
+    title: str
+    subtitle: str
+    several_scorers: bool
+    rows: tuple[CriterionView, ...]
+
+
+def criterion_groups(analysis: Analysis, numbers: dict[Column, int]) -> tuple[GroupView, ...]:
+    """The rubrics in the order of the run, judges side by side within each criterion; metrics last."""
+    rubrics = sorted({s.column.rubric for s in analysis.columns}, key=lambda name: (not name, _first(analysis, name)))
+    return tuple(_group(name, analysis, numbers) for name in rubrics)
+
+
+def _first(analysis: Analysis, rubric: str) -> int:
+    return next(i for i, s in enumerate(analysis.columns) if s.column.rubric == rubric)
+
+
+def _group(rubric: str, analysis: Analysis, numbers: dict[Column, int]) -> GroupView:
+    own = [s for s in analysis.columns if s.column.rubric == rubric]
+    order = {name: i for i, name in enumerate(dict.fromkeys(s.column.criterion for s in own))}
+    own.sort(key=lambda s: (s.column.criterion != OVERALL, order[s.column.criterion]) if rubric else (False, 0))
+    rows = tuple(_criterion(s, numbers[s.column]) for s in own)
+    if not rubric:
+        return GroupView("Metrics", "computed from the text", False, rows)
+    judges = list(dict.fromkeys(row.scorer for row in rows))
+    return GroupView(rubric, f"judged by {', '.join(judges)}", len(judges) > 1, rows)
+
+
+def _criterion(summary: ColumnSummary, number_: int) -> CriterionView:
+    column = summary.column
+    axis = Axis.of(summary)
+    rate = summary.pass_rate
+    return CriterionView(
+        number=number_,
+        name=label_of(column),
+        scorer=column.scorer,
+        rubric=column.rubric,
+        unit="per dialogue" if column.unit is Unit.DIALOGUE else "per reply",
+        judged=column.judged,
+        overall=column.criterion == OVERALL,
+        better=column.higher_is_better,
+        must=column.must,
+        figure=_figure(summary.mean, axis, column, summary.bounds),
+        passed=None if rate is None else Count(summary.passed, filter_link(c=number_, **{"pass": "yes"})),
+        pass_text="" if rate is None else percent(rate.value),
+        pass_interval="" if rate is None else percent_interval(rate),
+        counts=counts_of(summary.tally, number_),
+        bounds="" if summary.bounds is None else f"{number(summary.bounds[0])} … {number(summary.bounds[1])}",
+        samples="" if summary.samples is None else f"{summary.samples[0]:,}/{summary.samples[1]:,}",
+        unfound=Count(summary.uncited, filter_link(c=number_, flag="unfound")) if summary.uncited else None,
+        spread=_spread(summary),
+        sparks=sparks(summary.distribution),
+        bars=_bars(summary, number_),
+        facts=_facts(column),
+        signature=column.signature,
+        worst_href=filter_link(c=number_, sort="worst"),
+        systems=tuple(_system(row, axis, column, number_) for row in summary.systems),
+    )
+
+
+def _figure(
+    mean: Estimate, axis: Axis | None, column: Column, bounds: tuple[float, float] | None = None
+) -> Figure:
+    written = interval(mean)
+    value, _, rest = written.partition(" ")
+    method = f"{mean.method}; n = {mean.n:,} in {mean.groups:,} groups"
+    return Figure(value, rest, interval_marks(axis, mean, column, bounds), method, mean.undefined or "")
+
+
+def percent_interval(rate: Estimate) -> str:
+    """``[62 %, 79 %]``; empty where there is none."""
+    if rate.low is None or rate.high is None:
+        return ""
+    return f"[{percent(rate.low)}, {percent(rate.high)}]"
+
+
+def counts_of(tally: Tally, column: int, system: str | None = None) -> Counts:
+    """A tally with links that show its items."""
+
+    def link(status: str, why: str | None = None) -> str:
+        return filter_link(c=column, s=status, why=why, system=system)
+
+    def causes(status: str, pairs: Iterable[tuple[str, int]]) -> tuple[Count, ...]:
+        return tuple(Count(n, link(status, why), title_of(why), MEANINGS[why]) for why, n in pairs)
+
+    return Counts(
+        items=tally.items,
+        scored=Count(tally.scored, link("scored")),
+        failed=Count(tally.failures, link("failed")),
+        skipped=Count(tally.skips, link("skipped")),
+        pending=tally.pending,
+        causes=causes("failed", tally.failed),
+        reasons=causes("skipped", tally.skipped),
+    )
+
+
+def _spread(summary: ColumnSummary) -> str:
+    spread = summary.spread
+    if spread is None:
+        return ""
+    deviation = "" if spread.sd is None else f"sd {number(spread.sd)} · "
+    return f"{deviation}{number(spread.minimum)} … {number(spread.maximum)}"
+
+
+def _bars(summary: ColumnSummary, column: int) -> tuple[BarView, ...]:
+    bins = summary.distribution
+    most = max((part.count for part in bins), default=0)
+    return tuple(
+        BarView(part.label, part.count, bar_length(part.count, most), _bar_link(summary, column, i))
+        for i, part in enumerate(bins)
+    )
+
+
+def _bar_link(summary: ColumnSummary, column: int, place: int) -> str:
+    within = bin_range(summary.column, summary.distribution, place)
+    if within is None:
+        return filter_link(c=column, level=place)
+    return filter_link(c=column, s="scored", ge=within.ge, lt=within.lt)
+
+
+def _system(row: SystemRow, axis: Axis | None, column: Column, number_: int) -> SystemView:
+    passed = "" if row.pass_rate is None else percent(row.pass_rate.value)
+    return SystemView(
+        row.system, _figure(row.mean, axis, column), passed, counts_of(row.tally, number_, row.system)
+    )
+
+
+def _facts(column: Column) -> tuple[tuple[str, str], ...]:
+    direction = {True: "higher is better", False: "lower is better", None: "neither direction is good"}
+    pairs = [
+        ("unit", "whole dialogue" if column.unit is Unit.DIALOGUE else "assistant turn"),
+        ("scale", _scale(column)),
+        ("direction", "" if column.nominal else direction[column.higher_is_better]),
+        ("passes", _rule(column)),
+        ("note", column.note),
+    ]
+    return tuple((term, text) for term, text in pairs if text)
+
+
+def _scale(column: Column) -> str:
+    if column.levels:
+        return " < ".join(column.levels) if not column.nominal else ", ".join(column.levels)
+    if column.low is None and column.high is None:
+        return "unbounded"
+    low = "−∞" if column.low is None else number(column.low)
+    high = "∞" if column.high is None else number(column.high)
+    return f"{low} … {high}"
+
+
+def _rule(column: Column) -> str:
+    if column.passes is None:
+        return ""
+    return f"{column.passes}, and a bad answer fails the item" if column.must else column.passes
+
+
+@dataclass(frozen=True, slots=True)
+class CauseRow:
+    """One cause or reason over all columns."""
+
+    name: str
+    meaning: str
+    failed: bool
+    cells: tuple[tuple[str, Count], ...]
+
+
+def cause_rows(groups: Sequence[GroupView]) -> tuple[CauseRow, ...]:
+    """Failures by cause, then skips by reason, with the columns that have them."""
+    found = [
+        (failed, count.title, count, f"{row.name} · {row.scorer}" if row.judged else row.name)
+        for group in groups
+        for row in group.rows
+        for failed, counts in ((True, row.counts.causes), (False, row.counts.reasons))
+        for count in counts
+    ]
+    found.sort(key=lambda part: (not part[0], part[1]))
+    return tuple(
+        CauseRow(title, parts[0][2].meaning, failed, tuple((name, count) for _, _, count, name in parts))
+        for (failed, title), parts in ((key, list(own)) for key, own in groupby(found, key=lambda part: part[:2]))
+    )
+

@@ -1,0 +1,175 @@
+"""What the page keeps of a dialogue: a row of the index, from which lists are made, and a record, to read it by.
+
+An index row is ``[id, group, system, source, line, flags, messages, title, items]``; an item is ``[turn, snippet,
+cells, unfound]`` with turn -1 for the whole dialogue, one cell for each column of the run, and (if any) the columns
+whose evidence was not found. A cell is a number, ``[0, level]`` for a nominal value, ``[1, cause]`` for a failure,
+``[2, reason]`` for a skip, and ``[]`` where there is no outcome. A record is ``{"d": native dialogue, "o": [[item,
+column, facts], …]}`` with what a result says beside its value.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntFlag
+from typing import Any
+
+from evalharness.core import scorejson
+from evalharness.core.canonical import Json
+from evalharness.core.scores import Cause, Column, Failure, Result, Score, Skip, SkipReason
+from evalharness.core.text import has_invisible
+from evalharness.report.html.columns import ColumnSet
+from evalharness.report.html.island import island_json
+from evalharness.report.html.joining import Joined
+
+CAUSES = tuple(cause.value for cause in Cause)
+REASONS = tuple(reason.value for reason in SkipReason)
+WHOLE = -1
+_SNIPPET = 90
+_EXACT_DIGITS = 15
+
+
+class Flag(IntFlag):
+    """What is noteworthy about a dialogue itself."""
+
+    INVISIBLE = 1
+    HASHED_ID = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A dialogue as the page holds it: ``index`` and ``record`` are JSON texts, ``turns`` its scored turns.
+
+    ``facets`` are the simple metadata by which it can be filtered; ``order`` is its place among all dialogues.
+    """
+
+    order: int
+    index: Sequence[Json]
+    facets: Mapping[str, str]
+    record: str
+    turns: int
+    items: int
+    flags: Flag
+
+
+def make_entry(order: int, joined: Joined, columns: ColumnSet) -> Entry:
+    """The entry of a dialogue; ``order`` is its place among all dialogues."""
+    raw = json.loads(joined.stored.body, parse_int=_exact_int)
+    items = _items(joined, columns)
+    flags = _flags(raw)
+    index: list[Json] = [
+        raw["id"],
+        raw.get("group", ""),
+        _system(raw),
+        joined.stored.source,
+        joined.stored.line,
+        int(flags),
+        len(raw["messages"]),
+        _title(raw),
+        [_index_item(raw, turn, results, columns.flat) for turn, results in items],
+    ]
+    record = island_json({"d": raw, "o": list(_facts(items))})
+    turns = sum(turn != WHOLE for turn, _ in items)
+    return Entry(order, index, _facets(raw), record, turns, len(items), flags)
+
+
+def reading_text(body: str, turn: int | None) -> tuple[str, str]:
+    """A dialogue's id and the start of the turn (or of the dialogue) to recognise it by."""
+    raw = json.loads(body, parse_int=_exact_int)
+    return raw["id"], _title(raw) if turn is None else _snippet(raw["messages"][turn])
+
+
+def _exact_int(digits: str) -> int | str:
+    """Integers that a double can't hold stay text, so that the page shows every digit."""
+    return int(digits) if len(digits) <= _EXACT_DIGITS else digits
+
+
+Items = list[tuple[int, dict[int, Result]]]
+
+
+def _items(joined: Joined, columns: ColumnSet) -> Items:
+    items: dict[int, dict[int, Result]] = {}
+    for row in joined.rows:
+        turn = WHOLE if row.turn is None else row.turn
+        items.setdefault(turn, {}).update(columns.results(row))
+    return sorted(items.items())
+
+
+def _index_item(
+    raw: Mapping[str, Any], turn: int, results: Mapping[int, Result], columns: Sequence[Column]
+) -> list[Json]:
+    text = _title(raw) if turn == WHOLE else _snippet(raw["messages"][turn])
+    cells = [_cell(columns[i], results.get(i)) for i in range(len(columns))]
+    unfound: list[Json] = [
+        i for i, r in results.items() if isinstance(r, Score) and any(not e.found for e in r.evidence)
+    ]
+    return [turn, text, cells, unfound] if unfound else [turn, text, cells]
+
+
+def _cell(column: Column, result: Result | None) -> Json:
+    match result:
+        case Score(value=str(label)):
+            return [0, column.levels.index(label) if label in column.levels else label]
+        case Score(value=value):
+            return value
+        case Failure(cause=cause):
+            return [1, CAUSES.index(cause.value)]
+        case Skip(reason=reason):
+            return [2, REASONS.index(reason.value)]
+        case None:
+            return []
+
+
+def _facts(items: Items) -> Iterator[Json]:
+    for place, (_, results) in enumerate(items):
+        for column, result in sorted(results.items()):
+            facts = scorejson.to_json(result)
+            for known in ("value", "stats", "failed", "skipped"):
+                facts.pop(known, None)
+            if facts:
+                yield [place, column, facts]
+
+
+def _flags(raw: Mapping[str, Any]) -> Flag:
+    flags = Flag(0)
+    if has_invisible(raw["id"]) or any(has_invisible(message["content"]) for message in raw["messages"]):
+        flags |= Flag.INVISIBLE
+    if raw.get("id_is_hash"):
+        flags |= Flag.HASHED_ID
+    return flags
+
+
+def _title(raw: Mapping[str, Any]) -> str:
+    """The words by which a dialogue is recognised in a list: its goal, else its first user message."""
+    first = next((m for m in raw["messages"] if m["role"] == "user"), None)
+    text = raw.get("goal") or (first or {}).get("content") or ""
+    return _short(text)
+
+
+def _snippet(message: Mapping[str, Any]) -> str:
+    calls = ", ".join(call["function"]["name"] for call in message.get("tool_calls", ()))
+    return _short(message["content"]) or (f"→ {_short(calls)}" if calls else "")
+
+
+def _short(text: str) -> str:
+    flat = " ".join(text[: 4 * _SNIPPET].split())
+    return flat if len(flat) <= _SNIPPET else flat[: _SNIPPET - 1] + "…"
+
+
+def _system(raw: Mapping[str, Any]) -> str:
+    value = raw.get("metadata", {}).get("system", "")
+    return value if isinstance(value, str) else str(value)
+
+
+def _facets(raw: Mapping[str, Any]) -> dict[str, str]:
+    simple = {
+        key: _facet_text(value)
+        for key, value in raw.get("metadata", {}).items()
+        if key != "system" and isinstance(value, str | int | float | bool)
+    }
+    return {key: text for key, text in simple.items() if len(text) <= _SNIPPET}
+
+
+def _facet_text(value: str | float | bool) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

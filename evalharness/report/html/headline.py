@@ -1,0 +1,202 @@
+"""The first screen: what was scored by what, how good it is, whether to trust it, what to read next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from evalharness.analysis.types import Analysis, RunFacts
+from evalharness.core.text import one_line
+from evalharness.report.figures import number
+from evalharness.report.html.criteria import Count, CriterionView, GroupView
+from evalharness.report.html.entries import Flag
+from evalharness.report.html.links import filter_link
+from evalharness.report.html.selection import Chosen
+
+_MOST_LEADING = 4
+_MOST_LINKS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """What making the run took. ``cost`` is in USD, None when any request has no known price."""
+
+    seconds: float | None = None
+    requests: int = 0
+    from_cache: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost: float | None = None
+    warnings: tuple[str, ...] = ()
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Something that must be known before any figure is read. ``kind`` is ``warning`` or ``note``."""
+
+    kind: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Something to read next; ``count`` where it is known."""
+
+    text: str
+    href: str
+    count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How much of what a scorer was to score it has scored."""
+
+    scorer: str
+    scored: int
+    items: int
+    failed: Count
+    skipped: Count
+    pending: int
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """The content of the first screen above the table of criteria."""
+
+    counts: tuple[str, ...]
+    alerts: tuple[Alert, ...]
+    leading: tuple[CriterionView, ...]
+    leading_note: str
+    coverage: tuple[Coverage, ...]
+    doubts: tuple[str, ...]
+    reading: tuple[Link, ...]
+
+
+def headline(
+    analysis: Analysis, groups: Sequence[GroupView], chosen: Chosen, execution: Execution | None
+) -> Headline:
+    """The first screen of a run."""
+    rows = [row for group in groups for row in group.rows]
+    judged = [row for row in rows if row.judged]
+    return Headline(
+        counts=tuple(_counts(analysis.run, execution)),
+        alerts=tuple(_alerts(analysis.run, chosen)),
+        leading=_leading(rows),
+        leading_note="" if judged else _metrics_note(rows),
+        coverage=tuple(_coverage(rows)),
+        doubts=tuple(_doubts(analysis, judged)),
+        reading=tuple(_reading(rows, chosen)),
+    )
+
+
+def plural(count: int, noun: str) -> str:
+    """``1 dialogue``, ``2 dialogues``, ``2 replies``."""
+    if count == 1:
+        return f"1 {noun}"
+    return f"{count:,} {noun[:-1]}ies" if noun.endswith("y") else f"{count:,} {noun}s"
+
+
+def _counts(run: RunFacts, execution: Execution | None) -> Iterator[str]:
+    yield plural(run.dialogues, "dialogue")
+    yield plural(run.turns, "reply")
+    if run.groups != run.dialogues:
+        yield plural(run.groups, "group")
+    if len(run.systems) > 1:
+        yield plural(len(run.systems), "system")
+    elif run.systems:
+        yield f"system {one_line(run.systems[0], 40)}"
+    if execution is None:
+        return
+    if execution.requests:
+        yield plural(execution.requests, "request")
+        yield "cost unknown" if execution.cost is None else f"${number(execution.cost)}"
+    if execution.seconds is not None:
+        yield duration(execution.seconds)
+
+
+def duration(seconds: float) -> str:
+    """``8 s``, ``4 min``, ``2.5 h``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _alerts(run: RunFacts, chosen: Chosen) -> Iterator[Alert]:
+    if run.partial:
+        text = f"{one_line(run.partial, 300)}. The figures cover what was scored so far; the same command goes on."
+        yield Alert("warning", "Incomplete run", text)
+    for judge in run.toy_judges:
+        text = "It is there for trying things out: don't base decisions on its scores."
+        yield Alert("warning", f"{one_line(judge, 60)} is a toy judge", text)
+    if run.rejected:
+        text = "They could not be read and are not part of any figure; rejected.jsonl holds them."
+        yield Alert("warning", f"{plural(run.rejected, 'bad line')} set aside", text)
+    if not chosen.complete:
+        text = (
+            "The figures cover all of them. This page holds those with failures, the lowest values and the widest "
+            "disagreement, then a random sample, so lists show fewer than the figures count; scores.jsonl has all."
+        )
+        yield Alert("note", f"{len(chosen.entries):,} of {chosen.dialogues:,} dialogues are in this page", text)
+
+
+def _leading(rows: Sequence[CriterionView]) -> tuple[CriterionView, ...]:
+    """The overall of every judge, else its criteria, else metrics of quality."""
+    for choice in (
+        [row for row in rows if row.overall],
+        [row for row in rows if row.judged],
+        [row for row in rows if row.figure.marks is not None],
+    ):
+        if choice:
+            return tuple(choice[:_MOST_LEADING])
+    return ()
+
+
+def _metrics_note(rows: Sequence[CriterionView]) -> str:
+    if not rows:
+        return "Nothing was scored."
+    return "Metrics describe the text or its overlap with references; they don't say how good a reply is."
+
+
+def _coverage(rows: Iterable[CriterionView]) -> Iterator[Coverage]:
+    """One line for every judge and rubric, by its overall or first criterion; metrics only where they failed."""
+    seen: set[tuple[str, str]] = set()
+    for row in rows:
+        key = (row.scorer, row.rubric)
+        if not row.judged or key in seen:
+            continue
+        seen.add(key)
+        counts = row.counts
+        yield Coverage(row.scorer, counts.scored.number, counts.items, counts.failed, counts.skipped, counts.pending)
+
+
+def _doubts(analysis: Analysis, judged: Sequence[CriterionView]) -> Iterator[str]:
+    if judged:
+        yield "No human labels have been compared: how far this judge agrees with people is unknown."
+    groups = analysis.run.groups
+    if 0 < groups < 15:
+        yield f"Only {plural(groups, 'group')}: the intervals are wide and rough."
+
+
+def _reading(rows: Sequence[CriterionView], chosen: Chosen) -> Iterator[Link]:
+    directed = [row for row in rows if row.figure.marks and row.better is not None]
+    for row in ([row for row in directed if row.judged] or directed)[:_MOST_LINKS]:
+        yield Link(f"{'lowest' if row.better else 'highest'} {row.name}", row.worst_href)
+    if chosen.failed:
+        yield Link("failures", filter_link(s="failed", rows="items"), chosen.failed)
+    if _several_judges(rows):
+        yield Link("judges disagree", filter_link(sort="disagreement", rows="items"))
+    if chosen.unfound:
+        yield Link("evidence not found", filter_link(flag="unfound", rows="items"), chosen.unfound)
+    hidden = sum(Flag.INVISIBLE in entry.flags for entry in chosen.entries)
+    if hidden:
+        yield Link("invisible characters", filter_link(flag="invisible", rows="dialogues"), hidden)
+
+
+def _several_judges(rows: Iterable[CriterionView]) -> bool:
+    scorers: dict[str, set[str]] = {}
+    for row in rows:
+        if row.judged:
+            scorers.setdefault(row.name, set()).add(row.scorer)
+    return any(len(judges) > 1 for judges in scorers.values())

@@ -1,0 +1,68 @@
+"""What makes a dialogue worth reading before others: failures, low values, judges that disagree."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import lru_cache
+
+from evalharness.core.scores import OVERALL, Column, Failure, Score
+from evalharness.report.html.columns import ColumnSet, share_of
+from evalharness.report.html.joining import Joined
+
+
+@dataclass(frozen=True, slots=True)
+class Low:
+    """The lowest place on a scale that a dialogue reached: the share, the column's number, the turn, the value."""
+
+    share: float
+    column: int
+    turn: int | None
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Interest:
+    """What a dialogue has to show.
+
+    ``failed`` and ``unfound`` count items with a failure and with evidence that was not found; ``low`` is None where
+    nothing has a scale; ``spread`` is the widest gap between judges on one criterion, in shares of its scale.
+    """
+
+    failed: int
+    unfound: int
+    low: Low | None
+    spread: float
+
+
+def interest_of(joined: Joined, columns: ColumnSet) -> Interest:
+    """How interesting a dialogue is. Overalls alone count as low where there are any, else judged criteria."""
+    counted = _counted(columns.flat)
+    low: Low | None = None
+    failed: set[int | None] = set()
+    unfound: set[int | None] = set()
+    judges: dict[tuple[int | None, str, str], list[float]] = defaultdict(list)
+    for row in joined.rows:
+        for number, result in columns.results(row):
+            column = columns.flat[number]
+            if isinstance(result, Failure):
+                failed.add(row.turn)
+            if not isinstance(result, Score):
+                continue
+            if any(not evidence.found for evidence in result.evidence):
+                unfound.add(row.turn)
+            share = share_of(column, result.value)
+            if share is None or isinstance(result.value, str):
+                continue
+            if column in counted and (low is None or share < low.share):
+                low = Low(share, number, row.turn, result.value)
+            if column.judged:
+                judges[row.turn, column.rubric, column.criterion].append(share)
+    spread = max((max(shares) - min(shares) for shares in judges.values()), default=0.0)
+    return Interest(len(failed), len(unfound), low, spread)
+
+
+@lru_cache(maxsize=8)
+def _counted(columns: tuple[Column, ...]) -> frozenset[Column]:
+    overall = frozenset(column for column in columns if column.criterion == OVERALL)
+    return overall or frozenset(column for column in columns if column.judged) or frozenset(columns)

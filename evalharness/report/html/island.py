@@ -1,0 +1,60 @@
+"""Data inside the page: JSON that no text in it can break out of, packed where that makes the file smaller."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import zlib
+
+_LEVEL = 6
+_RAW_DEFLATE = -15
+_ESCAPED = re.compile(
+    "[<>&\u007f-\u009f\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164"
+    "\ud800-\udfff\ufeff\uffa0\ufff0-\uffff\U000e0000-\U000e0fff]"
+)
+"""What must not stand raw in a script element (markup, lone surrogates) or could mislead a reader of the source."""
+
+
+def island_json(value: object) -> str:
+    """Compact JSON that is safe inside a script element and comes back equal from any JSON parser.
+
+    ``<``, ``>``, ``&``, U+2028, U+2029, lone surrogates, control, direction and invisible characters are written as
+    ``\\uXXXX``. NaN and infinities are a ``ValueError``.
+    """
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return _ESCAPED.sub(_escape, text)
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    if code < 0x10000:
+        return f"\\u{code:04x}"
+    high, low = divmod(code - 0x10000, 0x400)
+    return f"\\u{0xD800 + high:04x}\\u{0xDC00 + low:04x}"
+
+
+def packed(text: str) -> str:
+    """The text as base64 of raw deflate: what ``DecompressionStream("deflate-raw")`` reads."""
+    deflate = zlib.compressobj(_LEVEL, zlib.DEFLATED, _RAW_DEFLATE)
+    data = deflate.compress(text.encode("utf-8")) + deflate.flush()
+    return base64.b64encode(data).decode("ascii")
+
+
+class PackedSize:
+    """Estimates what texts add to the file when they are packed one after the other."""
+
+    def __init__(self) -> None:
+        self._deflate = zlib.compressobj(_LEVEL, zlib.DEFLATED, _RAW_DEFLATE)
+
+    def of(self, text: str) -> int:
+        """Bytes that the text takes in the file, given those measured before it."""
+        data = self._deflate.compress(text.encode("utf-8"))
+        data += self._deflate.flush(zlib.Z_SYNC_FLUSH)
+        return (len(data) * 4 + 2) // 3
+
+
+def data_block(name: str, text: str, *, is_packed: bool = False) -> str:
+    """A script element that holds data and is never run. ``name`` is one of ours, ``text`` from this module."""
+    kind = "application/octet-stream" if is_packed else "application/json"
+    return f'<script type="{kind}" id="{name}">{text}</script>\n'

@@ -1,0 +1,70 @@
+// One message of a conversation, with what belongs to it.
+
+const LONG_TEXT = 12_000;
+const FOLDED_LINES = 12;
+
+/** A text that may be very long: its start, and the rest when asked for. `marks` marks parts of it. */
+const longText = (text, marks, tag = "div") => {
+  const body = el(tag, { class: "text", dir: "auto" });
+  const full = text.length <= LONG_TEXT;
+  body.append(full ? marked(text, marks) : marked(text.slice(0, LONG_TEXT), marks.filter((mark) => mark.to <= LONG_TEXT)));
+  if (full) return body;
+  const more = el("button", { type: "button", class: "quiet more-text" }, `Show all ${text.length.toLocaleString("en")} characters`);
+  more.addEventListener("click", () => {
+    body.replaceChildren(marked(text, marks));
+    more.remove();
+    body.setAttribute("tabindex", "-1");
+    body.focus({ preventScroll: true });
+  });
+  return el("div", {}, body, more);
+};
+
+const fold = (summary, content, attributes = {}) => el("details", { class: "fold", ...attributes }, el("summary", {}, summary), content);
+
+const pre = (text) => el("pre", { dir: "auto", tabindex: "0" }, shown(text.slice(0, LONG_TEXT)), text.length > LONG_TEXT && ` … (${text.length.toLocaleString("en")} characters)`);
+
+const toolCall = (call) => {
+  const { name, arguments: given } = call.function;
+  return fold(
+    [el("span", { class: "fold-kind" }, "calls "), el("code", {}, bdi(name)), el("span", { class: "preview" }, bdi(brief(given, 80)))],
+    pre(indented(given) ?? given), { class: "fold call" },
+  );
+};
+
+const toolResult = (message, name, marks) => {
+  const text = indented(message.content) ?? message.content;
+  const body = text === message.content ? longText(text, marks, "pre") : pre(text);
+  const title = [el("span", { class: "fold-kind" }, "result"), name && el("code", {}, bdi(name)), el("span", { class: "preview" }, bdi(brief(message.content, 80)))];
+  return fold(title, body, { class: "fold result", open: marks.length > 0 });
+};
+
+const documents = (title, docs) =>
+  docs?.length > 0 && fold(title, docs.map((doc) => el("div", { class: "doc" }, doc.id !== undefined && el("p", { class: "doc-id" }, bdi(doc.id)), longText(doc.text, []))), { class: "fold docs" });
+
+const references = (list) =>
+  list?.length > 0 && fold(count(list.length, "reference"), el("ul", { class: "references" }, list.map((text) => el("li", {}, longText(text, [])))), { class: "fold docs" });
+
+const metadataList = (metadata) =>
+  el("dl", { class: "metadata" }, Object.entries(metadata).map(([key, value]) =>
+    el("div", {}, el("dt", {}, bdi(key)), el("dd", { dir: "auto" }, shown(typeof value === "string" ? value : JSON.stringify(value))))));
+
+/** A message; `parts` are `{index, marks, verdicts, answers}`: marks in its text, the panel beside it, its tool's name. */
+const messageElement = (dialogue, message, { index, marks, verdicts, answers }) => {
+  const { role } = message;
+  const heading = el(
+    "h4", { class: "m-head" },
+    el("span", { class: "role" }, role), message.name && bdi(message.name, { class: "m-name" }),
+    link(placeAddress(dialogue.id, index), { class: "m-index", title: "Link to this message" }, `M${index}`),
+    message.id !== undefined && bdi(message.id, { class: "m-id" }),
+    message.given && el("span", { class: "tag", title: "History that is not scored." }, "given"),
+  );
+  const empty = !message.content && !message.tool_calls?.length;
+  const body = role === "tool" ? toolResult(message, answers, marks) : message.content ? longText(message.content, marks) : empty && el("p", { class: "none" }, "(empty)");
+  return el(
+    "li", { class: `message ${role}${verdicts ? " scored" : ""}`, id: `m-${index}`, tabindex: "-1" },
+    el("div", { class: "m-main" }, heading, body, (message.tool_calls ?? []).map(toolCall), references(message.references),
+      documents(count(message.context?.length ?? 0, "context document"), message.context),
+      message.metadata && fold("metadata", metadataList(message.metadata))),
+    verdicts && el("div", { class: "m-side" }, verdicts),
+  );
+};

@@ -1,0 +1,80 @@
+"""report.html: the run in one file that opens offline anywhere.
+
+The first screen and all tables are written here and work without scripts. The dialogues stand in the file as data; the
+page's script shows them. See ``report.html`` for the parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from markupsafe import Markup
+
+from evalharness.analysis.types import Analysis
+from evalharness.core.scores import Column
+from evalharness.data.ledger.store import OutcomeRow, StoredDialogue
+from evalharness.report.figures import number
+from evalharness.report.html.assets import policy, script, style
+from evalharness.report.html.columns import ColumnSet
+from evalharness.report.html.criteria import cause_rows, criterion_groups
+from evalharness.report.html.headline import Execution, headline
+from evalharness.report.html.islands import data_blocks
+from evalharness.report.html.joining import join
+from evalharness.report.html.rendering import environment
+from evalharness.report.html.selection import Cap, Chosen, choose
+
+__all__ = ["Cap", "Execution", "PageOptions", "report_page"]
+
+_SPLIT = "<!--dialogues-->"
+
+
+@dataclass(frozen=True, slots=True)
+class PageOptions:
+    """``title`` is the run's name, ``execution`` what it took, ``cap`` how much of the dialogues the page may hold."""
+
+    title: str = "Dialogue scores"
+    execution: Execution | None = None
+    cap: Cap = field(default_factory=Cap)
+
+
+def report_page(
+    analysis: Analysis,
+    columns: Mapping[int, tuple[Column, ...]],
+    dialogues: Iterable[StoredDialogue],
+    outcomes: Iterable[OutcomeRow],
+    options: PageOptions | None = None,
+) -> Iterator[str]:
+    """The pieces of report.html, equal for equal input.
+
+    ``dialogues`` and ``outcomes`` come sorted by cluster and dialogue id, outcomes then by turn and scorer; both are
+    read once. Memory is bounded by ``options.cap``. Outcomes out of order are a ``ValueError``.
+    """
+    options = options or PageOptions()
+    known = ColumnSet.of(columns)
+    chosen = choose(join(dialogues, outcomes), known, options.cap)
+    before, after = _frame(analysis, known, chosen, options).split(_SPLIT)
+    yield before
+    yield from data_blocks(chosen, known, options.cap)
+    yield after
+
+
+def _frame(analysis: Analysis, columns: ColumnSet, chosen: Chosen, options: PageOptions) -> str:
+    """Everything of the page but the data, with a mark where the data goes."""
+    numbers = {column: number for number, column in enumerate(columns.flat)}
+    groups = criterion_groups(analysis, numbers)
+    return environment().get_template("page.html").render(
+        title=options.title,
+        policy=policy(),
+        style=Markup(style()),
+        script=Markup(script()),
+        split=Markup(_SPLIT),
+        head=headline(analysis, groups, chosen, options.execution),
+        run=analysis.run,
+        groups=groups,
+        causes=cause_rows(groups),
+        corpus=analysis.corpus,
+        number=number,
+        execution=options.execution,
+        chosen=chosen,
+    )
