@@ -87,9 +87,7 @@ class _ColumnSums:
 
     def summary(self, items: int) -> ColumnSummary:
         tally = self.all.tally(max(0, items - self.all.seen))
-        mean = (
-            undefined("a nominal criterion has no mean") if self.column.nominal else self.all.mean.estimate()
-        )
+        mean = self._mean(self.all)
         return ColumnSummary(
             column=self.column,
             tally=tally,

@@ -14,6 +14,8 @@ _BETWEEN = re.compile(rb'(?:[^"\[\]{},]++|' + _STRING + rb')*+([\[\]{},"])', re.
 _STRING_END = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _KEPT_OF_LONG = 64 << 10
 _SPACE = b" \t\r\n"
+_OPENERS, _CLOSERS = (b"[", b"{"), (b"]", b"}")
+_COMMA = ord(",")
 
 
 def array_elements(chunks: Iterable[bytes], source: str, limit: int) -> Iterator[Line]:
@@ -44,8 +46,8 @@ class _Splitter:
     def split(self, chunks: Iterable[bytes]) -> Iterator[Line]:
         for chunk in chunks:
             self._buffer += chunk
-            while not self._closed and (token := self._next_token()):
-                element = self._take(token)
+            while not self._closed and self._advance():
+                element = self._take()
                 if element is not None:
                     yield element
             self._shed()
@@ -54,21 +56,30 @@ class _Splitter:
         if self._buffer[self._start :].strip(_SPACE):
             raise self._fault("there is something else behind the end of the JSON array")
 
-    def _next_token(self) -> bytes:
-        """The next bracket outside strings, between elements also a comma; empty when the buffer has none."""
+    def _advance(self) -> bool:
+        """Go on to the next bracket of the array itself or comma between elements; False where there is none yet."""
         if self._in_string and not self._leave_string():
-            return b""
-        pattern = _INSIDE if self._depth > 1 else _BETWEEN
-        match = pattern.match(self._buffer, self._scanned)
-        if match is None:
-            self._scanned = len(self._buffer)
-            return b""
-        self._scanned = match.end()
-        if match[1] != b'"':
-            return match[1]
-        self._in_string = True  # a string that goes on in the next chunk
-        self._leave_string()
-        return b""
+            return False
+        buffer, place, depth = self._buffer, self._scanned, self._depth
+        while True:
+            match = (_INSIDE if depth > 1 else _BETWEEN).match(buffer, place)
+            if match is None:
+                place = len(buffer)
+                break
+            token, place = match[1], match.end()
+            if token in _OPENERS:
+                depth += 1
+            elif token in _CLOSERS:
+                depth -= 1
+            elif token == b'"':  # a string that goes on in the next chunk
+                self._in_string = True
+                break
+            if depth < 1 or (depth == 1 and token not in _CLOSERS):
+                break
+        self._scanned, self._depth = place, depth
+        if self._in_string:
+            self._leave_string()
+        return match is not None and not self._in_string
 
     def _leave_string(self) -> bool:
         match = _STRING_END.match(self._buffer, self._scanned)
@@ -80,18 +91,15 @@ class _Splitter:
         self._scanned = len(self._buffer) - dangling
         return False
 
-    def _take(self, token: bytes) -> Line | None:
-        """The element that ends with this token, if one does."""
-        if token in b"[{":
-            self._depth += 1
-            if self._depth == 1:
-                self._begin()
-            return None
-        if token in b"]}":
-            self._depth -= 1
-            self._closed = self._depth == 0
-            return self._element() if self._closed and not self._is_empty() else None
-        return self._element() if self._depth == 1 else None
+    def _take(self) -> Line | None:
+        """The element that ends at the token just met, if one does."""
+        if self._depth == 0:
+            self._closed = True
+            return None if self._is_empty() else self._element()
+        if self._buffer[self._scanned - 1] == _COMMA:
+            return self._element()
+        self._begin()
+        return None
 
     def _begin(self) -> None:
         if self._buffer[: self._scanned - 1].removeprefix(BOM).strip(_SPACE):

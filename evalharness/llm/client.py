@@ -164,7 +164,11 @@ class ProviderFault(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a back-end and model can do, as far as a judge must know."""
+    """What a back-end and model can do, as far as a judge must know.
+
+    ``labels``: answers ``Request.labels`` with probabilities. ``toy``: whatever shows its scores must say that it is for
+    trying things out. ``max_parallel``: requests that it can usefully serve at once; None means no bound of its own.
+    """
 
     schema: bool = True
     labels: bool = False
@@ -172,6 +176,7 @@ class Capabilities:
     context_tokens: int | None = None
     one_criterion_at_a_time: bool = False
     toy: bool = False
+    max_parallel: int | None = None
 
 
 class Client(Protocol):

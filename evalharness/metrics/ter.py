@@ -82,7 +82,8 @@ class Ter(ReferenceMetric):
         tokens = TercomTokens(self.normalized, self.no_punct, self.asian_support, self.case_sensitive)
         book = codebook(tokens)
         hypotheses = book.encode(text.hypothesis for text in texts)
-        references = (book.encode(text.references) for text in texts)
+        # sacrebleu prepares references twice, and its normalization changes some texts again the second time.
+        references = (book.encode(map(tokens.prepare, text.references)) for text in texts)
         divides = self.normalized and self.asian_support
         unfit = [not divides and has_unspaced(text.hypothesis) for text in texts]
         return [(_result(*row),) for row in zip(hypotheses, references, unfit, strict=True)]

@@ -69,7 +69,7 @@ def _frame(analysis: Analysis, columns: ColumnSet, chosen: Chosen, options: Page
         style=Markup(style()),
         script=Markup(script()),
         split=Markup(_SPLIT),
-        head=headline(analysis, groups, chosen, options.execution),
+        head=headline(analysis, groups, chosen, columns, options.execution),
         run=analysis.run,
         groups=groups,
         causes=cause_rows(groups),

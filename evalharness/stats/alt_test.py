@@ -71,7 +71,7 @@ class AltTest:
     ``undefined``
         says why.
     advantage: rho with an interval clustered by group.
-    labels_disjoint: no label of the judge is ever used by a human, the mark of a coding error.
+    labels_disjoint: matching, and no label of the judge is ever used by a human: the mark of a coding error.
     """
 
     winning_rate: float | None
@@ -131,7 +131,8 @@ def alternative_annotator_test(
         wins = _match_wins(code_labels(f, categories).astype(np.float64), _coded(x, categories))
     else:
         wins = _error_wins(f, x)
-    disjoint = bool(f.size) and not np.isin(f, x[~np.isnan(x)]).any()
+    is_match = closeness is Closeness.MATCH
+    disjoint = is_match and bool(f.size) and not np.isin(f, x[~np.isnan(x)]).any()
     return _tested(wins, codes[usable], epsilon, min_items, small_samples, q, level, disjoint)
 
 

@@ -50,7 +50,7 @@ def cr1_standard_error(influence: FloatArray, groups: ArrayLike | None = None) -
         return None, count
     deviations = influence - influence.mean()
     size = float(np.abs(deviations).max())
-    if size <= 1e-15 * max(1.0, float(np.abs(influence).max())):
+    if size <= 1e-15 * float(np.abs(influence).max()):
         return 0.0, count
     sums = group_sums(deviations / size, codes, count)
     variance = count / (count - 1) * float(sums @ sums) / influence.size**2

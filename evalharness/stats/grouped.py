@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evalharness.stats.arrays import BoolArray, FloatArray, IntArray, dense_codes
+from evalharness.stats.arrays import BoolArray, FloatArray, IntArray, dense_codes, of_unit_size
 from evalharness.stats.clustered import group_sums
 from evalharness.stats.correlation import pearson
 from evalharness.stats.influence import Statistic
@@ -122,6 +122,7 @@ def _moments(
     x: FloatArray, y: FloatArray, codes: IntArray, count: int, causes: tuple[Cause | None, ...]
 ) -> FloatArray:
     """Return Pearson's r in each group (count,)."""
+    x, y = of_unit_size(x), of_unit_size(y)
     sizes = np.maximum(np.bincount(codes, minlength=count), 1)
     a = x - (group_sums(x, codes, count) / sizes)[codes]
     b = y - (group_sums(y, codes, count) / sizes)[codes]

@@ -20,6 +20,7 @@ from evalharness.stats.estimate import Estimate
 from evalharness.stats.undefined import Undefined
 
 NO_VARIATION = "none: no variation between groups"
+_ROUNDING = 1e-12  # coefficients are free of units: a smaller error is rounding
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,8 +53,8 @@ class Linearized:
         """
         psi, codes = self._restricted(groups)
         found = clustered_interval(psi, codes, value=self.value, level=level, scale=self.scale)
-        if found.se == 0.0:
-            return replace(found, low=None, high=None, method=NO_VARIATION)
+        if found.se is not None and found.se < _ROUNDING:
+            return replace(found, se=0.0, low=None, high=None, method=NO_VARIATION)
         return found if self.bounds is None else found.clipped(*self.bounds)
 
     def _restricted(self, groups: ArrayLike | None) -> tuple[FloatArray, np.ndarray]:

@@ -134,7 +134,7 @@ def _alpha(values: _Pairable, part: _Disagreement, kept: BoolArray, gwet_error: 
 def _disagreement(values: _Pairable, metric: Metric) -> _Disagreement:
     match metric:
         case Metric.INTERVAL:
-            return _of_points(values, values.levels)
+            return _of_points(values, of_unit_size(values.levels - values.levels.mean()))
         case Metric.ORDINAL:
             return _of_ranks(values)
         case Metric.NOMINAL | Metric.RATIO:
@@ -144,7 +144,7 @@ def _disagreement(values: _Pairable, metric: Metric) -> _Disagreement:
 def _of_points(values: _Pairable, points: FloatArray) -> _Disagreement:
     """Squared gaps of points (V,) on a line: sum_ij (x_i - x_j)^2 = 2 (m sum x^2 - (sum x)^2)."""
     x = points[values.codes]
-    x = of_unit_size(x - x.mean())
+    x = x - x.mean()
     count = values.sizes.size
     sums = group_sums(x, values.units, count)
     squares = group_sums(x * x, values.units, count)

@@ -62,6 +62,12 @@ def test_samples_are_counted_with_the_unusable_ones():
     assert summary.samples == (2, 4)
 
 
+def test_intervals_stay_on_the_scale():
+    summary = _analysis(("g1", "a", Score(1.0)), ("g2", "a", Score(4.0))).columns[0]
+    assert (summary.mean.low, summary.mean.high) == (1.0, 5.0)
+    assert (summary.systems[0].mean.low, summary.systems[0].mean.high) == (1.0, 5.0)
+
+
 def test_nothing_scored_is_undefined_not_zero():
     summary = _analysis(("g1", "", Failure(Cause.TIMEOUT))).columns[0]
     assert summary.mean.value is None

@@ -22,7 +22,11 @@ def _binary(name: str = "invented", **fields: object) -> Criterion:
     levels = (Level("no", "", 0.0), Level("yes", "", 1.0))
     rule = PassRule("==", 0.0)
     return Criterion(
-        name, "Invented?", Scale.BINARY, levels, **{"passes": rule, "good": "no", "higher_is_better": False, **fields}
+        name,
+        "Invented?",
+        Scale.BINARY,
+        levels,
+        **{"passes": rule, "good": "no", "higher_is_better": False, **fields},
     )
 
 
@@ -32,7 +36,14 @@ def _rubric(*criteria: Criterion, overall: Overall = Overall.WEIGHTED_MEAN) -> R
 
 @pytest.mark.parametrize(
     ("text", "good", "bad"),
-    [(">=4", 4.0, 3.9), ("<=2", 2.0, 2.1), ("> 3", 3.5, 3.0), ("<3", 2.0, 3.0), ("4", 5.0, 3.0), ("=1", 1.0, 0.0)],
+    [
+        (">=4", 4.0, 3.9),
+        ("<=2", 2.0, 2.1),
+        ("> 3", 3.5, 3.0),
+        ("<3", 2.0, 3.0),
+        ("4", 5.0, 3.0),
+        ("=1", 1.0, 0.0),
+    ],
 )
 def test_pass_rules(text: str, good: float, bad: float):
     rule = PassRule.parse(text)
@@ -82,7 +93,9 @@ def test_other_overalls(overall: Overall, expected: float):
 
 @given(st.dictionaries(st.sampled_from(["a", "b", "c"]), st.integers(1, 5).map(float)))
 def test_the_overall_stays_within_its_bounds(values: dict[str, Value]):
-    value = overall_value(_rubric(_ordinal("a"), _ordinal("b", weight=0.5), _ordinal("c", weight=2.0)), values)
+    value = overall_value(
+        _rubric(_ordinal("a"), _ordinal("b", weight=0.5), _ordinal("c", weight=2.0)), values
+    )
     assert value is None if not values else value is not None and 0.0 <= value <= 1.0
 
 

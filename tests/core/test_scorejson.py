@@ -19,7 +19,9 @@ _scores = st.builds(
     samples=_samples,
     rationale=st.none() | st.text(max_size=10),
     evidence=st.lists(
-        st.builds(Evidence, message=st.none() | st.integers(0, 9), quote=st.text(max_size=5), found=st.booleans()),
+        st.builds(
+            Evidence, message=st.none() | st.integers(0, 9), quote=st.text(max_size=5), found=st.booleans()
+        ),
         max_size=2,
     ).map(tuple),
     stats=st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=3).map(tuple),

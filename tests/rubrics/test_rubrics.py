@@ -53,7 +53,12 @@ overall: min
 
 def test_a_good_file_becomes_a_rubric():
     rubric = parse_rubric(GOOD)
-    assert (rubric.name, rubric.version, rubric.unit, rubric.overall) == ("reply", "2", Unit.TURN, Overall.MIN)
+    assert (rubric.name, rubric.version, rubric.unit, rubric.overall) == (
+        "reply",
+        "2",
+        Unit.TURN,
+        Overall.MIN,
+    )
     helpful, invented, topic, score = rubric.criteria
     assert [(level.label, level.value) for level in helpful.levels] == [("1", 1.0), ("2", 2.0), ("3", 3.0)]
     assert helpful.passes is not None
@@ -69,7 +74,9 @@ def test_a_good_file_becomes_a_rubric():
 
 
 def test_json_is_read_too():
-    as_json = json.dumps(yaml.safe_load(GOOD.replace("good: no", 'good: "no"').replace("answer: yes", 'answer: "yes"')))
+    as_json = json.dumps(
+        yaml.safe_load(GOOD.replace("good: no", 'good: "no"').replace("answer: yes", 'answer: "yes"'))
+    )
     assert parse_rubric(as_json).full_hash == parse_rubric(GOOD).full_hash
 
 
@@ -94,7 +101,11 @@ def _change(old: str, new: str) -> str:
         ("must: true", "must: yes", "must can't be 'yes'. Write true or false"),
         ("needs: [context]", "needs: [context, docs]", "needs can't be"),
         ("answer: yes", "answer: maybe", "'maybe' is no answer of this scale"),
-        ('why: "The context says Milan."', "why: The context, it says Milan", "an example has no field 'it says Milan'"),
+        (
+            'why: "The context says Milan."',
+            "why: The context, it says Milan",
+            "an example has no field 'it says Milan'",
+        ),
         ("min: 0", "min: 9", "min 9 is not below max 9"),
         ("max: 9", "max: nine", "max can't be 'nine'"),
         ("overall: min", "overall: median", "overall can't be 'median'"),
@@ -103,7 +114,11 @@ def _change(old: str, new: str) -> str:
         ('{1: "Does not help at all.", 2: "Helps a little bit.", ', "{", "needs at least two levels"),
         ('1: "Does not help at all."', 'bad: "Does not help at all."', "'bad' is no number"),
         ('1: "Does not help at all."', "1: [a, b]", "level 1 must be text"),
-        ("scale: numeric\n    min: 0", "scale: numeric\n    levels: {1: a, 2: b}\n    min: 0", "has no levels"),
+        (
+            "scale: numeric\n    min: 0",
+            "scale: numeric\n    levels: {1: a, 2: b}\n    min: 0",
+            "has no levels",
+        ),
         ('pass: ">=2"', 'pass: "<=2"\n    good: high', "contradicts `good: high`"),
         ("unit: turn", "unit: pair", "of a pair rubric must be nominal"),
     ],
@@ -120,7 +135,11 @@ def test_mistakes_are_named_with_their_line(old: str, new: str, message: str | N
 
 
 def test_all_mistakes_of_a_file_come_at_once():
-    text = GOOD.replace("scale: ordinal", "scale: likert").replace("must: true", "must: 1").replace("overall: min", "")
+    text = (
+        GOOD.replace("scale: ordinal", "scale: likert")
+        .replace("must: true", "must: 1")
+        .replace("overall: min", "")
+    )
     with pytest.raises(RubricError) as caught:
         parse_rubric(text.replace("about: An agent answers.\n", ""))
     assert len(caught.value.problems) == 3
@@ -215,7 +234,8 @@ def test_the_schema_accepts_the_built_in_rubrics_and_the_starter():
 
 
 @pytest.mark.parametrize(
-    ("old", "new"), [("unit: turn", "unit: x"), ("weight: 2", "weigth: 2"), ("    good: no\n", ""), ("    max: 9\n", "")]
+    ("old", "new"),
+    [("unit: turn", "unit: x"), ("weight: 2", "weigth: 2"), ("    good: no\n", ""), ("    max: 9\n", "")],
 )
 def test_the_schema_refuses_what_the_loader_refuses(old: str, new: str):
     with pytest.raises(jsonschema.ValidationError):

@@ -29,7 +29,11 @@ def test_quoted_scalars_are_text():
 
 def test_places_are_kept():
     found = parse_mapping("a: 1\nb:\n  c: 2\n", "f")
-    assert (found.keys_at["b"].line, found["b"].keys_at["c"].line, found["b"].keys_at["c"].column) == (2, 3, 3)
+    assert (found.keys_at["b"].line, found["b"].keys_at["c"].line, found["b"].keys_at["c"].column) == (
+        2,
+        3,
+        3,
+    )
 
 
 @pytest.mark.parametrize(

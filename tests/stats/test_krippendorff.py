@@ -66,8 +66,7 @@ def test_agrees_with_the_krippendorff_package(table: np.ndarray, metric: Metric)
     package = pytest.importorskip("krippendorff")
     ours = krippendorff_alpha(table, metric)
     if isinstance(ours, Undefined):
-        with pytest.raises((ValueError, AssertionError, IndexError)):
-            package.alpha(table.T, level_of_measurement=metric.value)
+        assert len(np.unique(table[(~np.isnan(table)).sum(axis=1) >= 2])) <= 2  # one value, and NaN
         return
     assert ours.value == pytest.approx(package.alpha(table.T, level_of_measurement=metric.value), abs=1e-10)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from evalharness.core.canonical import Json
@@ -13,10 +13,15 @@ from evalharness.data.ledger.store import OutcomeRow
 
 @dataclass(frozen=True, slots=True)
 class ColumnSet:
-    """All columns of a run; a column's number is its place in ``flat``."""
+    """All columns of a run; a column's number is its place in ``flat``.
+
+    ``first`` is the number of a scorer's first column; ``leading`` are the columns that say first how good an item is:
+    overalls, else judged criteria, else everything.
+    """
 
     flat: tuple[Column, ...]
     first: Mapping[int, int]
+    leading: frozenset[int]
 
     @classmethod
     def of(cls, columns: Mapping[int, tuple[Column, ...]]) -> ColumnSet:
@@ -26,11 +31,17 @@ class ColumnSet:
         for scorer, group in columns.items():
             first[scorer] = len(flat)
             flat.extend(group)
-        return cls(tuple(flat), first)
+        return cls(tuple(flat), first, _leading(flat))
 
     def results(self, row: OutcomeRow) -> Iterator[tuple[int, Result]]:
         """The results of a row, each with its column's number."""
         return enumerate(row.results, start=self.first[row.scorer])
+
+
+def _leading(columns: Sequence[Column]) -> frozenset[int]:
+    overall = frozenset(n for n, column in enumerate(columns) if column.criterion == OVERALL)
+    judged = frozenset(n for n, column in enumerate(columns) if column.judged)
+    return overall or judged or frozenset(range(len(columns)))
 
 
 def label_of(column: Column) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
-from evalharness.analysis.types import Analysis, ColumnSummary, SystemRow, Tally
+from evalharness.analysis.types import Analysis, Bin, ColumnSummary, SystemRow, Tally
 from evalharness.core.dialogue import Unit
+from evalharness.core.rubric import PassRule
 from evalharness.core.scores import OVERALL, Column
 from evalharness.report.figures import interval, number, percent
 from evalharness.report.html.columns import label_of
@@ -79,6 +80,8 @@ class BarView:
     count: int
     length: float
     href: str
+    kind: str
+    """``good`` or ``bad`` where the bar is a level that passes or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,8 @@ class CriterionView:
     signature: str
     worst_href: str
     systems: tuple[SystemView, ...]
+    judges: int = 1
+    """How many rows the criterion has, one for each judge; 0 in all but the first of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +140,19 @@ def _group(rubric: str, analysis: Analysis, numbers: dict[Column, int]) -> Group
     own = [s for s in analysis.columns if s.column.rubric == rubric]
     order = {name: i for i, name in enumerate(dict.fromkeys(s.column.criterion for s in own))}
     own.sort(key=lambda s: (s.column.criterion != OVERALL, order[s.column.criterion]) if rubric else (False, 0))
-    rows = tuple(_criterion(s, numbers[s.column]) for s in own)
+    rows = _spanned([_criterion(s, numbers[s.column]) for s in own])
     if not rubric:
         return GroupView("Metrics", "computed from the text", False, rows)
     judges = list(dict.fromkeys(row.scorer for row in rows))
     return GroupView(rubric, f"judged by {', '.join(judges)}", len(judges) > 1, rows)
+
+
+def _spanned(rows: Sequence[CriterionView]) -> tuple[CriterionView, ...]:
+    spanned: list[CriterionView] = []
+    for _, group in groupby(rows, key=lambda row: (row.overall, row.name)):
+        first, *rest = group
+        spanned += [replace(first, judges=1 + len(rest)), *(replace(row, judges=0) for row in rest)]
+    return tuple(spanned)
 
 
 def _criterion(summary: ColumnSummary, number_: int) -> CriterionView:
@@ -222,9 +235,21 @@ def _bars(summary: ColumnSummary, column: int) -> tuple[BarView, ...]:
     bins = summary.distribution
     most = max((part.count for part in bins), default=0)
     return tuple(
-        BarView(part.label, part.count, bar_length(part.count, most), _bar_link(summary, column, i))
+        BarView(
+            part.label,
+            part.count,
+            bar_length(part.count, most),
+            _bar_link(summary, column, i),
+            _bar_kind(summary.column, part),
+        )
         for i, part in enumerate(bins)
     )
+
+
+def _bar_kind(column: Column, part: Bin) -> str:
+    if column.passes is None or not column.levels or part.low is None:
+        return ""
+    return "good" if PassRule.parse(column.passes)(part.low) else "bad"
 
 
 def _bar_link(summary: ColumnSummary, column: int, place: int) -> str:

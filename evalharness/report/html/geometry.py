@@ -12,6 +12,7 @@ from evalharness.stats.estimate import Estimate
 
 WIDTH = 140
 _INSET = 4
+SPARK_WIDTH = 120
 SPARK_HEIGHT = 24
 BAR_WIDTH = 200
 
@@ -80,11 +81,11 @@ class Spark:
 
 
 def sparks(bins: Sequence[Bin]) -> tuple[Spark, ...]:
-    """A small histogram of :data:`WIDTH` by :data:`SPARK_HEIGHT`; no bars without values."""
+    """A small histogram of :data:`SPARK_WIDTH` by :data:`SPARK_HEIGHT`; no bars without values."""
     most = max((part.count for part in bins), default=0)
     if most == 0:
         return ()
-    pitch = min(24.0, 120 / len(bins))
+    pitch = min(24.0, SPARK_WIDTH / len(bins))
     bars = []
     for i, part in enumerate(bins):
         height = 0.0 if part.count == 0 else max(1.0, part.count / most * SPARK_HEIGHT)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from evalharness.analysis.types import Analysis, RunFacts
 from evalharness.core.text import one_line
 from evalharness.report.figures import number
-from evalharness.report.html.criteria import Count, CriterionView, GroupView
+from evalharness.report.html.columns import ColumnSet, label_of
+from evalharness.report.html.criteria import Counts, CriterionView, GroupView
 from evalharness.report.html.entries import Flag
-from evalharness.report.html.links import filter_link
+from evalharness.report.html.links import dialogue_link, filter_link
 from evalharness.report.html.selection import Chosen
 
 _MOST_LEADING = 4
@@ -50,15 +51,22 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class FirstItem:
+    """One of the lowest items: whose it is, how it begins, and how low it is."""
+
+    dialogue: str
+    text: str
+    value: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
 class Coverage:
     """How much of what a scorer was to score it has scored."""
 
     scorer: str
-    scored: int
-    items: int
-    failed: Count
-    skipped: Count
-    pending: int
+    rubric: str
+    counts: Counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +80,15 @@ class Headline:
     coverage: tuple[Coverage, ...]
     doubts: tuple[str, ...]
     reading: tuple[Link, ...]
+    first: tuple[FirstItem, ...]
 
 
 def headline(
-    analysis: Analysis, groups: Sequence[GroupView], chosen: Chosen, execution: Execution | None
+    analysis: Analysis,
+    groups: Sequence[GroupView],
+    chosen: Chosen,
+    columns: ColumnSet,
+    execution: Execution | None,
 ) -> Headline:
     """The first screen of a run."""
     rows = [row for group in groups for row in group.rows]
@@ -88,6 +101,7 @@ def headline(
         coverage=tuple(_coverage(rows)),
         doubts=tuple(_doubts(analysis, judged)),
         reading=tuple(_reading(rows, chosen)),
+        first=tuple(_first_items(chosen, columns)),
     )
 
 
@@ -160,15 +174,13 @@ def _metrics_note(rows: Sequence[CriterionView]) -> str:
 
 
 def _coverage(rows: Iterable[CriterionView]) -> Iterator[Coverage]:
-    """One line for every judge and rubric, by its overall or first criterion; metrics only where they failed."""
-    seen: set[tuple[str, str]] = set()
+    """One line for every judge and rubric: the counts of the criterion that it failed most often."""
+    judged: dict[tuple[str, str], list[Counts]] = {}
     for row in rows:
-        key = (row.scorer, row.rubric)
-        if not row.judged or key in seen:
-            continue
-        seen.add(key)
-        counts = row.counts
-        yield Coverage(row.scorer, counts.scored.number, counts.items, counts.failed, counts.skipped, counts.pending)
+        if row.judged and not row.overall:
+            judged.setdefault((row.scorer, row.rubric), []).append(row.counts)
+    for (scorer, rubric), counts in judged.items():
+        yield Coverage(scorer, rubric, max(counts, key=lambda own: own.failed.number + own.pending))
 
 
 def _doubts(analysis: Analysis, judged: Sequence[CriterionView]) -> Iterator[str]:
@@ -180,9 +192,7 @@ def _doubts(analysis: Analysis, judged: Sequence[CriterionView]) -> Iterator[str
 
 
 def _reading(rows: Sequence[CriterionView], chosen: Chosen) -> Iterator[Link]:
-    directed = [row for row in rows if row.figure.marks and row.better is not None]
-    for row in ([row for row in directed if row.judged] or directed)[:_MOST_LINKS]:
-        yield Link(f"{'lowest' if row.better else 'highest'} {row.name}", row.worst_href)
+    yield from _extremes(rows)
     if chosen.failed:
         yield Link("failures", filter_link(s="failed", rows="items"), chosen.failed)
     if _several_judges(rows):
@@ -192,6 +202,25 @@ def _reading(rows: Sequence[CriterionView], chosen: Chosen) -> Iterator[Link]:
     hidden = sum(Flag.INVISIBLE in entry.flags for entry in chosen.entries)
     if hidden:
         yield Link("invisible characters", filter_link(flag="invisible", rows="dialogues"), hidden)
+
+
+def _extremes(rows: Sequence[CriterionView]) -> Iterator[Link]:
+    """The worst of each criterion, by its first judge."""
+    directed = [row for row in rows if row.figure.marks and row.better is not None and row.judges]
+    for row in ([row for row in directed if row.judged] or directed)[:_MOST_LINKS]:
+        by = f" of {row.rubric}" if row.overall else ""
+        yield Link(f"{'lowest' if row.better else 'highest'} {row.name}{by}", row.worst_href)
+
+
+def _first_items(chosen: Chosen, columns: ColumnSet) -> Iterator[FirstItem]:
+    for lowest in chosen.lowest:
+        column = columns.flat[lowest.low.column]
+        yield FirstItem(
+            lowest.dialogue,
+            lowest.text,
+            f"{label_of(column)} {number(lowest.low.value)}",
+            dialogue_link(lowest.dialogue, lowest.low.turn),
+        )
 
 
 def _several_judges(rows: Iterable[CriterionView]) -> bool:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from functools import lru_cache
 
-from evalharness.core.scores import OVERALL, Column, Failure, Score
+from evalharness.core.scores import Failure, Score
 from evalharness.report.html.columns import ColumnSet, share_of
 from evalharness.report.html.joining import Joined
 
@@ -36,8 +35,7 @@ class Interest:
 
 
 def interest_of(joined: Joined, columns: ColumnSet) -> Interest:
-    """How interesting a dialogue is. Overalls alone count as low where there are any, else judged criteria."""
-    counted = _counted(columns.flat)
+    """How interesting a dialogue is. Only leading columns count as low."""
     low: Low | None = None
     failed: set[int | None] = set()
     unfound: set[int | None] = set()
@@ -54,15 +52,9 @@ def interest_of(joined: Joined, columns: ColumnSet) -> Interest:
             share = share_of(column, result.value)
             if share is None or isinstance(result.value, str):
                 continue
-            if column in counted and (low is None or share < low.share):
+            if number in columns.leading and (low is None or share < low.share):
                 low = Low(share, number, row.turn, result.value)
             if column.judged:
                 judges[row.turn, column.rubric, column.criterion].append(share)
     spread = max((max(shares) - min(shares) for shares in judges.values()), default=0.0)
     return Interest(len(failed), len(unfound), low, spread)
-
-
-@lru_cache(maxsize=8)
-def _counted(columns: tuple[Column, ...]) -> frozenset[Column]:
-    overall = frozenset(column for column in columns if column.criterion == OVERALL)
-    return overall or frozenset(column for column in columns if column.judged) or frozenset(columns)

@@ -20,7 +20,6 @@ from evalharness.report.html.interest import Interest, Low, interest_of
 from evalharness.report.html.island import PackedSize, island_json
 from evalharness.report.html.joining import Joined
 
-
 _LOWEST = 3
 
 

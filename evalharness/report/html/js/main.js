@@ -1,5 +1,7 @@
 // Putting it together: the address says what is shown; controls change the address.
 
+const AT_TOP = 80;
+
 class App {
   constructor(run) {
     this.run = run;
@@ -57,16 +59,21 @@ class App {
   #showList() {
     this.explorer.classList.remove("reading");
     this.explorer.scrollIntoView();
-    this.#openFirst();
+    this.#openFirst(true);
   }
 
-  /** Beside the list there is room for a conversation: the first one, without leaving the place in the page. */
-  #openFirst() {
+  /**
+   * Beside the list there is room for a conversation: the first one, or the one that is open if the list has it. It is
+   * brought into view when the list stands at the top of the window, so that nothing jumps away from the controls.
+   */
+  async #openFirst(reveal = false) {
     if (!this.list.rows.length || !this.conversation.element.offsetParent) return;
-    const row = this.here && this.list.find(this.here) >= 0 ? this.list.find(this.here) : 0;
+    const inView = reveal || this.explorer.getBoundingClientRect().top <= AT_TOP;
+    const row = Math.max(0, this.here ? this.list.find(this.here) : 0);
     this.list.choose(row);
     this.here = this.list.place(row);
-    this.conversation.open(this.here, this.filter, this.#position());
+    await this.conversation.open(this.here, this.filter, this.#position());
+    if (inView) this.conversation.show();
   }
 
   /** Reads at a place of a dialogue; the list follows where it can. */

@@ -1,5 +1,7 @@
 // What was said about one item: each criterion with the values of all judges side by side, and why.
 
+const OVERALL = "_overall";
+
 class Verdicts {
   /** `goTo(message)` shows a message that is cited. */
   constructor(run, record, dialogue, filter, goTo) {
@@ -34,6 +36,8 @@ class Verdicts {
     const { run } = this;
     const judges = [...new Set(columns.map((n) => run.columns[n].scorer))];
     const criteria = [...new Set(columns.map((n) => run.columns[n].criterion))];
+    criteria.sort((a, b) => (b === OVERALL) - (a === OVERALL));
+    this.told = new Set();
     const one = (criterion) => judges.map((judge) => columns.find((n) => run.columns[n].criterion === criterion && run.columns[n].scorer === judge));
     return el(
       "section", { class: "rubric", "aria-label": visible(`${rubric}, ${judges.join(", ")}`) },
@@ -62,6 +66,7 @@ class Verdicts {
     const { run, record } = this;
     const facts = record.facts.get(`${item}/${n}`) ?? {};
     const failed = run.status[n][item] === FAILED;
+    if (failed && this.#known(n, item, facts)) return null;
     const parts = [
       failed && el("p", { class: "failure" }, el("strong", {}, words(run.causes[run.why[n][item]])), facts.detail && ": ", shown(facts.detail ?? "")),
       !failed && facts.detail && el("p", { class: "detail", dir: "auto" }, shown(facts.detail)),
@@ -74,6 +79,14 @@ class Verdicts {
     ].filter(Boolean);
     if (!parts.length) return null;
     return el("div", { class: "said" }, several && el("p", { class: "said-by" }, bdi(run.columns[n].scorer)), parts);
+  }
+
+  /** Whether the same failure of the same judge has been told already: one request often fails all criteria. */
+  #known(n, item, facts) {
+    const key = JSON.stringify([this.run.columns[n].scorer, this.run.why[n][item], facts]);
+    const known = this.told.has(key);
+    this.told.add(key);
+    return known;
   }
 
   /** A rationale in which `[M3]` leads to message 3. */

@@ -1,0 +1,189 @@
+"""From a judge's name to a judge: ``[alias=]backend:model[@base_url]``.
+
+The back-end is what stands before the first ``:``, an address what stands behind the last ``@http``. ``replay:FILE``
+reads recordings; a name that an installed package registers as a judge goes to that package; everything else is a
+model that is asked pointwise. A new kind of judge is one more entry in the table of makers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from evalharness.core.canonical import Json
+from evalharness.core.dialogue import Unit
+from evalharness.core.registry import JUDGES, load_plugin, plugins, unknown_name
+from evalharness.core.rubric import Rubric
+from evalharness.errors import UsageError
+from evalharness.judges.interface import Judge
+from evalharness.judges.options import JudgeOptions
+from evalharness.llm.client import Client
+
+__all__ = [
+    "JudgeOptions",
+    "JudgeSpec",
+    "judge_kinds",
+    "make_judge",
+    "make_judges",
+    "parse_spec",
+    "spec_client",
+]
+
+_ALIAS = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]{0,63})=(.*)", re.DOTALL)
+_BACKEND = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+_EXAMPLE = "Write backend:model, for example openai:gpt-6-luna, local:smollm2 or replay:answers.jsonl."
+_LOGIN = re.compile(r"//[^/]{1,500}@")
+_FLAT = ("api", "insecure_http")
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeSpec:
+    """A judge as the user names it. ``model`` is a file's path for recordings and for local models by path."""
+
+    backend: str
+    model: str
+    base_url: str | None = None
+    alias: str = ""
+
+    @property
+    def name(self) -> str:
+        """The judge's name in outcomes: its alias, else the specification itself."""
+        if self.alias:
+            return self.alias
+        address = "" if self.base_url is None else f"@{self.base_url}"
+        return f"{self.backend}:{self.model}{address}"
+
+
+JudgeMaker: TypeAlias = Callable[
+    [JudgeSpec, Sequence[Rubric], JudgeOptions, Mapping[str, Json]], Sequence[Judge]
+]
+"""What builds the judges of one name, one per rubric; also what plug-ins register in the group JUDGES."""
+
+
+def parse_spec(text: str) -> JudgeSpec:
+    """The parts of a judge's name; UsageError for one that has no back-end or no model."""
+    alias, rest = "", text.strip()
+    named = _ALIAS.fullmatch(rest)
+    if named is not None:
+        alias, rest = named.groups()
+    backend, colon, model = rest.partition(":")
+    if not colon or not _BACKEND.fullmatch(backend):
+        raise UsageError(f"{without_login(text)!r} is no judge", fix=_EXAMPLE)
+    address = None
+    if backend not in _FILE_BACKENDS:
+        before, mark, behind = model.rpartition("@http")
+        model, address = (before, f"http{behind}") if mark else (model, None)
+    if not model:
+        raise UsageError(f"{without_login(text)!r} names no model", fix=_EXAMPLE)
+    return JudgeSpec(backend, model, address, alias)
+
+
+def without_login(text: str) -> str:
+    """A judge's name for messages: a user name and password in an address (refused later) are left out."""
+    return _LOGIN.sub("//…@", text)
+
+
+def make_judge(
+    spec: str | JudgeSpec,
+    rubric: Rubric,
+    options: JudgeOptions | None = None,
+    models: Mapping[str, Json] | None = None,
+) -> Judge:
+    """The judge that answers ``rubric``; see :func:`make_judges`."""
+    return make_judges([spec], [rubric], options, models)[0]
+
+
+def make_judges(
+    specs: Iterable[str | JudgeSpec],
+    rubrics: Iterable[Rubric],
+    options: JudgeOptions | None = None,
+    models: Mapping[str, Json] | None = None,
+) -> tuple[Judge, ...]:
+    """Every judge on every rubric, judge by judge; judges of one name share their client or recordings.
+
+    ``models`` is the section of that name of the settings: facts by model name; ``api`` and ``insecure_http`` beside
+    them apply to every model. Raises UsageError (also for a missing key), InputError, MissingDependencyError.
+    """
+    asked = list(rubrics)
+    judges: list[Judge] = []
+    for spec in specs:
+        parsed = parse_spec(spec) if isinstance(spec, str) else spec
+        maker = _MAKERS.get(parsed.backend) or _plugin(parsed.backend) or _make_pointwise
+        judges.extend(maker(parsed, asked, options or JudgeOptions(), models or {}))
+    return tuple(judges)
+
+
+def judge_kinds() -> tuple[str, ...]:
+    """The names that may stand before the first ``:``: our back-ends, then those of plug-ins."""
+    from evalharness.llm.clients import backends
+
+    return (*backends(), *_MAKERS, *plugins(JUDGES))
+
+
+def spec_client(spec: JudgeSpec, models: Mapping[str, Json]) -> Client:
+    """The client of a judge that asks a model."""
+    from evalharness.llm.clients import backends, make_client
+    from evalharness.llm.endpoint import parse_endpoint
+    from evalharness.llm.keys import Trust
+
+    if spec.backend not in backends():
+        raise unknown_name("judge back-end", spec.backend, judge_kinds())
+    hosts = [parse_endpoint(spec.base_url).host] if models.get("insecure_http") and spec.base_url else []
+    return make_client(
+        spec.backend,
+        spec.model,
+        spec.base_url,
+        _client_options(spec, models),
+        Trust.from_environment(http_hosts=hosts),
+    )
+
+
+def _client_options(spec: JudgeSpec, models: Mapping[str, Json]) -> dict[str, Json]:
+    """The options of a back-end: what is said of all models, and what is known of this one."""
+    options: dict[str, Json] = {}
+    if spec.backend == "openai" and models.get("api"):
+        options["api"] = models["api"]
+    known = models.get(spec.model) if spec.model not in _FLAT else None
+    if spec.backend in ("openai", "anthropic") and isinstance(known, Mapping):
+        options["capabilities"] = dict(known)
+    return options
+
+
+def _make_replay(
+    spec: JudgeSpec, rubrics: Sequence[Rubric], _options: JudgeOptions, _models: Mapping[str, Json]
+) -> list[Judge]:
+    from evalharness.data.recordings import read_recordings
+    from evalharness.judges.replay import Replay
+
+    _refuse_pairs(spec, rubrics)
+    recordings = read_recordings(spec.model)
+    return [Replay(spec.name, rubric, recordings) for rubric in rubrics]
+
+
+def _make_pointwise(
+    spec: JudgeSpec, rubrics: Sequence[Rubric], options: JudgeOptions, models: Mapping[str, Json]
+) -> list[Judge]:
+    from evalharness.judges.pointwise import Pointwise
+
+    _refuse_pairs(spec, rubrics)
+    client = spec_client(spec, models)
+    return [Pointwise(spec.name, rubric, client, options) for rubric in rubrics]
+
+
+def _refuse_pairs(spec: JudgeSpec, rubrics: Sequence[Rubric]) -> None:
+    for rubric in rubrics:
+        if rubric.unit is Unit.PAIR:
+            raise UsageError(
+                f"{rubric.name} compares pairs; {spec.name} judges one item at a time",
+                fix="Use a rubric whose unit is turn or dialogue.",
+            )
+
+
+def _plugin(backend: str) -> JudgeMaker | None:
+    return load_plugin(JUDGES, backend)
+
+
+_MAKERS: Mapping[str, JudgeMaker] = {"replay": _make_replay}
+_FILE_BACKENDS = ("replay", "local")

@@ -1,0 +1,42 @@
+"""Prompt templates: text files of the package, filled in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from string import Template
+
+from evalharness.core.canonical import Json, content_hash
+
+_FOLDER = "templates"
+
+
+@cache
+def template(name: str) -> str:
+    """The text of a template by its file name without ``.txt``."""
+    return files("evalharness.judges").joinpath(_FOLDER, f"{name}.txt").read_text(encoding="utf-8")
+
+
+def fill(name: str, values: Mapping[str, str]) -> str:
+    """The template with each ``$name`` replaced; what stands in the values is never looked at again.
+
+    A name without a value is a ``KeyError``.
+    """
+    return Template(template(name)).substitute(values)
+
+
+@cache
+def templates_hash(prefix: str) -> str:
+    """Hash of all templates whose name begins with the prefix; with an empty prefix, of those that are not small."""
+    folder = files("evalharness.judges").joinpath(_FOLDER)
+    texts: dict[str, Json] = {
+        entry.name: entry.read_text(encoding="utf-8")
+        for entry in folder.iterdir()
+        if entry.name.endswith(".txt") and _belongs(entry.name, prefix)
+    }
+    return content_hash(texts)
+
+
+def _belongs(name: str, prefix: str) -> bool:
+    return name.startswith(prefix) if prefix else not name.startswith("small_")

@@ -1,0 +1,110 @@
+"""The HTTP client under both SDKs: no redirects, no endless or exploding bodies, connections enough for wide runs."""
+
+from __future__ import annotations
+
+import importlib.util
+import zlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx2
+
+from evalharness.errors import MissingDependencyError
+
+CONNECTIONS = 2048
+KEEP_ALIVE_SECONDS = 30.0
+
+_CODED = ("content-encoding", "content-length", "transfer-encoding")
+
+
+class BodyRefusedError(httpx2.RequestError):
+    """An answer's body that is longer than allowed, or coded in a way that was not asked for."""
+
+
+def bounded_client(
+    base: type[httpx2.AsyncClient], *, read_timeout: float, connect_timeout: float, max_body: int
+) -> httpx2.AsyncClient:
+    """A client of the given class (the SDK's plain or aiohttp one) with this module's limits.
+
+    ``read_timeout`` bounds the silence between two reads, in seconds; a total deadline is the caller's. ``max_body``
+    bounds a body in bytes, also after decompression.
+    """
+    timeout = httpx2.Timeout(read_timeout, connect=connect_timeout, pool=None)
+    limits = httpx2.Limits(
+        max_connections=CONNECTIONS,
+        max_keepalive_connections=CONNECTIONS,
+        keepalive_expiry=KEEP_ALIVE_SECONDS,
+    )
+    bounded = type("BoundedClient", (_Bounded, base), {"max_body": max_body})
+    client: httpx2.AsyncClient = bounded(timeout=timeout, limits=limits, follow_redirects=False)
+    return client
+
+
+class _Bounded(httpx2.AsyncClient):
+    """Reads every body itself; the SDKs only see what is within the limit."""
+
+    max_body: int
+
+    async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
+        """Send one request and read the whole answer."""
+        request.headers["accept-encoding"] = "identity"
+        options.update(stream=True, follow_redirects=False)
+        response = await super().send(request, **options)
+        try:
+            body = await _read(response, self.max_body)
+        finally:
+            await response.aclose()
+        return httpx2.Response(
+            response.status_code,
+            headers=[(name, value) for name, value in response.headers.multi_items() if name not in _CODED],
+            content=body,
+            request=request,
+            extensions=response.extensions,
+        )
+
+
+async def _read(response: httpx2.Response, limit: int) -> bytes:
+    coding = response.headers.get("content-encoding", "identity").strip().lower()
+    chunks: AsyncIterator[bytes] = response.aiter_raw()
+    if coding not in ("", "identity"):
+        chunks = _inflated(chunks, coding, limit, response.request)
+    parts: list[bytes] = []
+    size = 0
+    async for chunk in chunks:
+        size += len(chunk)
+        if size > limit:
+            raise BodyRefusedError(f"the body is longer than {limit} bytes", request=response.request)
+        parts.append(chunk)
+    return b"".join(parts)
+
+
+async def _inflated(
+    chunks: AsyncIterator[bytes], coding: str, limit: int, request: httpx2.Request
+) -> AsyncIterator[bytes]:
+    """Decompress with a bound on each step, for servers that compress although they were asked not to."""
+    if coding not in ("gzip", "x-gzip", "deflate"):
+        raise BodyRefusedError("the body is compressed in an unknown way", request=request)
+    inflater = zlib.decompressobj(47)
+    try:
+        async for chunk in chunks:
+            data = chunk
+            while data:
+                yield inflater.decompress(data, limit + 1)
+                data = inflater.unconsumed_tail
+    except zlib.error:
+        raise BodyRefusedError("the body's compression is corrupt", request=request) from None
+    if not inflater.eof:
+        raise BodyRefusedError("the compressed body is cut off", request=request)
+
+
+def use_aiohttp(transport: str) -> bool:
+    """Whether requests go through aiohttp: when asked for, or where it is installed and the choice is ``auto``."""
+    installed = importlib.util.find_spec("aiohttp") is not None
+    if transport == "aiohttp" and not installed:
+        raise MissingDependencyError("the aiohttp transport is not installed", fix="Run: pip install aiohttp")
+    return transport == "aiohttp" or (transport == "auto" and installed)
+
+
+def header_map(response: httpx2.Response) -> dict[str, str]:
+    """The headers of an answer under lower-case names, which is much faster to search than the original."""
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers.raw}

@@ -1,0 +1,176 @@
+"""What all back-ends over HTTP have in common: one attempt, from request to checked reply or fault."""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import httpx2
+
+from evalharness.core.canonical import Json
+from evalharness.llm.asked import Asked, reasoning_room, settle, takes_logprobs
+from evalharness.llm.bodies import MalformedBody
+from evalharness.llm.capabilities import Traits
+from evalharness.llm.client import Capabilities, ProviderFault, Reply, Request, Usage
+from evalharness.llm.endpoint import Endpoint
+from evalharness.llm.faults import protocol_fault
+from evalharness.llm.http import header_map
+from evalharness.llm.options import RemoteOptions
+from evalharness.llm.prompt_cache import PromptCache
+from evalharness.llm.retry_after import exhausted_for
+from evalharness.llm.sdk_faults import SdkErrors, fault_of
+from evalharness.llm.shared_blocks import Marks
+
+_CHARACTERS_PER_TOKEN = 4
+_LOUD_LOGGERS = ("openai", "anthropic", "httpx2", "httpcore2", "aiohttp.client")
+
+
+class RemoteClient(ABC):
+    """A model behind an SDK. Subclasses know their SDK's classes, the wire's body, and how an answer is read.
+
+    ``on_pause`` is called with seconds when a successful answer says that a rate limit is used up.
+    """
+
+    backend: ClassVar[str]
+    errors: ClassVar[SdkErrors]
+    seed_in_api: bool = True
+
+    def __init__(
+        self, model: str, endpoint: Endpoint, traits: Traits, options: RemoteOptions, secrets: tuple[str, ...]
+    ) -> None:
+        self.on_pause: Callable[[float], None] | None = None
+        self._model = model
+        self._endpoint = endpoint
+        self._traits = traits
+        self._options = options
+        self._secrets = secrets
+        self._cache = PromptCache(options.cache)
+        self._warnings: dict[str, None] = {}
+        quiet_sdk_logs()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._model} at {self._endpoint.label}>"
+
+    @property
+    def model(self) -> str:
+        """The model as the user named it."""
+        return self._model
+
+    @property
+    def endpoint(self) -> str:
+        """Host and path that requests go to."""
+        return self._endpoint.label
+
+    @property
+    def identity(self) -> Mapping[str, Json]:
+        """Back-end, model, endpoint, and every option that changes what is asked."""
+        facts: dict[str, Json] = {"backend": self.backend, "model": self._model, "endpoint": self.endpoint}
+        return {
+            **facts,
+            "effort": self._options.effort,
+            "extra_body": self._options.extra_body,
+            **self._identity(),
+        }
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What may be asked of this model at the configured effort."""
+        logprobs = takes_logprobs(self._traits, self._options.effort)
+        return Capabilities(
+            schema=self._traits.schema,
+            labels=logprobs,
+            logprobs=logprobs,
+            context_tokens=self._traits.context_tokens,
+        )
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Options that were left out so far, one sentence each."""
+        return tuple(self._warnings)
+
+    def count_tokens(self, text: str) -> int:
+        """An estimate: characters / 4, rounded up."""
+        return -(-len(text) // _CHARACTERS_PER_TOKEN)
+
+    def output_limit(self, request: Request) -> int:
+        """The most output tokens that a request may be billed for, reasoning included."""
+        effort = request.sampling.effort or self._options.effort
+        return request.max_tokens + reasoning_room(
+            self._traits, effort if effort in self._traits.efforts else None
+        )
+
+    async def complete(self, request: Request) -> Reply:
+        """One attempt. Raises ProviderFault for anything but a reply; cancellation passes."""
+        asked, dropped = settle(
+            request, self._model, self._traits, effort=self._options.effort, seed_in_api=self.seed_in_api
+        )
+        self._warnings.update(dict.fromkeys(dropped))
+        marks = self._cache.marks(asked.shared)
+        body = {**self._body(asked, marks), **self._options.extra_body}
+        response = await self._answer(body, asked)
+        if isinstance(response, ProviderFault):
+            # Raised out here, so that it does not lead to the SDK's exception, which holds the key and the prompt.
+            raise response
+        reply = self._reply(response.content, asked.labels)
+        return self._finished(reply, header_map(response), marks, asked)
+
+    async def _answer(self, body: Mapping[str, Any], asked: Asked) -> httpx2.Response | ProviderFault:
+        try:
+            return await self._send(body)
+        except Exception as error:
+            fault = fault_of(error, self.errors, private=(asked.shared, asked.ask), secrets=self._secrets)
+            if fault is None:
+                raise
+            return fault
+
+    def _reply(self, raw: bytes, labels: tuple[str, ...]) -> Reply:
+        try:
+            return self._read(raw, labels)
+        except MalformedBody as malformed:
+            raise protocol_fault(str(malformed)) from None
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Give back connections; safe to call twice."""
+
+    @abstractmethod
+    def _identity(self) -> Mapping[str, Json]:
+        """What else makes answers comparable."""
+
+    @abstractmethod
+    def _body(self, asked: Asked, marks: Marks) -> dict[str, Any]:
+        """The request on this wire."""
+
+    @abstractmethod
+    async def _send(self, body: Mapping[str, Any]) -> httpx2.Response:
+        """Send it through the SDK's ``create``; raises the SDK's errors.
+
+        The body goes through ``extra_body``: it is JSON of our own making, and the SDK's walk over typed parameters
+        would take a quarter of a request's processor time and refuse fields that it does not know yet.
+        """
+
+    @abstractmethod
+    def _read(self, raw: bytes, labels: tuple[str, ...]) -> Reply:
+        """The reply in a body; raises MalformedBody or ProviderFault."""
+
+    def _finished(self, reply: Reply, headers: Mapping[str, str], marks: Marks, asked: Asked) -> Reply:
+        if reply.usage == Usage():
+            self._warnings["the server reports no token usage: cost and limits are blind to it"] = None
+        self._cache.learn(marks, reply.usage, self.count_tokens(asked.system))
+        if self.on_pause is not None:
+            pause = exhausted_for(headers)
+            if pause is not None:
+                self.on_pause(pause)
+        request_id = headers.get("x-request-id") or headers.get("request-id")
+        return replace(reply, request_id=request_id[:128]) if request_id else reply
+
+
+def quiet_sdk_logs() -> None:
+    """Keep the HTTP libraries' debug logs off: they hold prompts and addresses."""
+    for name in _LOUD_LOGGERS:
+        logger = logging.getLogger(name)
+        if logger.level < logging.WARNING:
+            logger.setLevel(logging.WARNING)

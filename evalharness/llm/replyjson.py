@@ -1,0 +1,38 @@
+"""Replies as JSON values and back: what the verdict cache stores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from evalharness.core.canonical import Json
+from evalharness.llm.client import Finish, Reply, Token, Usage
+
+
+def to_json(reply: Reply) -> dict[str, Json]:
+    """The reply as a JSON object."""
+    return {
+        "text": reply.text,
+        "finish": reply.finish.value,
+        "usage": asdict(reply.usage),
+        "model": reply.model,
+        "request_id": reply.request_id,
+        "label_probs": None if reply.label_probs is None else dict(reply.label_probs),
+        "label_mass": reply.label_mass,
+        "tokens": [[t.text, t.logprob, [list(pair) for pair in t.top]] for t in reply.tokens],
+    }
+
+
+def from_json(row: Mapping[str, Any]) -> Reply:
+    """The reply that :func:`to_json` wrote."""
+    return Reply(
+        text=row["text"],
+        finish=Finish(row["finish"]),
+        usage=Usage(**row["usage"]),
+        model=row["model"],
+        request_id=row["request_id"],
+        label_probs=row["label_probs"],
+        label_mass=row["label_mass"],
+        tokens=tuple(Token(text, logprob, tuple((t, p) for t, p in top)) for text, logprob, top in row["tokens"]),
+    )
