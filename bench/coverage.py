@@ -1,6 +1,6 @@
 """Simulated coverage of the agreement intervals: how often a nominal 95 % interval holds the true value.
 
-    python bench/coverage.py                        # the full tables, about a quarter of an hour
+    python bench/coverage.py                        # the full tables, about an hour
     python bench/coverage.py --replications 200     # a look
 
 Judge and human rate the turns of dialogues on 1..5. A dialogue has an effect on the quality of its turns and on

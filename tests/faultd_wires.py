@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from typing import Any
 
 WIRES = {
@@ -22,7 +23,8 @@ WIRES = {
 }
 
 _ROW = re.compile(r"\[row ([^\]\s]{1,200})\]")
-_UNSTABLE = re.compile(r"[0-9a-fA-F]{12,}|\s+")
+_MARKER = re.compile(r"[0-9a-fA-F]{12,}")
+_SHORTEST_MARKER = 12
 _PIECES = re.compile(r"\d+|\w+|\s+|[^\w\s]")
 
 
@@ -36,7 +38,7 @@ class Said:
     usage: bool = True
 
 
-@dataclass(slots=True)
+@dataclass
 class Asked:
     """A request as the fake judge sees it."""
 
@@ -55,10 +57,10 @@ class Asked:
         match = _ROW.search(self.text)
         return match.group(1) if match else self.digest[:16]
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """A digest of what is asked, without hexadecimal runs and white space: they differ between runs and wires."""
-        text = _UNSTABLE.sub("", f"{self.system}\n{self.text}")
+        text = squeezed(self.system) + "\n" + squeezed(self.text)
         return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
     @property
@@ -71,6 +73,12 @@ class Asked:
         else:
             found = self.body.get("output_config", {}).get("format", {}).get("schema")
         return found if isinstance(found, dict) else None
+
+
+@lru_cache(maxsize=64)
+def squeezed(text: str) -> str:
+    """The text without white space and long hexadecimal runs."""
+    return "".join(_MARKER.sub("", word) if len(word) >= _SHORTEST_MARKER else word for word in text.split())
 
 
 def verdict(asked: Asked, seed: int) -> str:

@@ -1,4 +1,4 @@
-"""The demo: the main job on the sample data, with metrics on all of it and the local judge on a little."""
+"""The demo: the main job on a part of the sample data, small enough for a toy judge on two processor cores."""
 
 from __future__ import annotations
 
@@ -7,25 +7,27 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from evalharness.api.scoring import ScoreJob
+from evalharness.core.dialogue import TurnChoice
 from evalharness.data.builtin import builtin_folder
 from evalharness.engine.plan import Limits
 from evalharness.errors import MissingDependencyError, StorageError
 from evalharness.llm.local_models import install, installed_path
 
 MODEL = "smollm2"
-RUBRIC = "demo"
+RUBRIC = "support-reply"
 METRICS = ("bleu", "chrf", "rouge", "surface")
 
 
 def demo_job(out: Path, *, judge: bool) -> ScoreJob:
-    """The job of the demo: the small sample with metrics and, if wanted, the local judge."""
-    data = builtin_folder("datasets") / "small.jsonl"
+    """The job of the demo: eight sample dialogues and their degraded twins, judged on their last replies."""
+    data = builtin_folder("datasets") / "demo.jsonl"
     return ScoreJob(
         sources=(str(data),),
         out=out,
         metrics=METRICS,
         judges=(f"local:{MODEL}",) if judge else (),
-        rubrics=("support-reply",) if judge else (),
+        rubrics=(RUBRIC,) if judge else (),
+        turns=TurnChoice.LAST,
         limits=Limits(concurrency=2),
         update=True,
     )

@@ -33,6 +33,7 @@ from evalharness.engine.judging import item_count
 from evalharness.engine.plan import Limits, RunPlan, check_distinct, check_unchanged, scorer_key
 from evalharness.engine.progress import Progress, Silent
 from evalharness.engine.run import Finished, execute
+from evalharness.engine.shards import Shard, only_shard
 from evalharness.errors import UsageError
 from evalharness.judges.interface import Judge
 from evalharness.judges.options import JudgeOptions
@@ -68,6 +69,7 @@ class ScoreJob:
     use_cache: bool = True
     epoch: str = ""
     limit: int | None = None
+    shard: Shard | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +100,7 @@ def run_score(job: ScoreJob, progress: Progress | None = None, stdin: BinaryIO |
     with exclusive(folder.path), Ledger(folder.ledger) as ledger, ExitStack() as stack:
         if not job.update:
             check_unchanged(ledger.get("plan"), plan, str(folder.path))
-        rows: Iterator[Read | Rejected] = read_dialogues(job.sources, job.read, stdin=stdin)
-        rows = rows if job.limit is None else _first(rows, job.limit)
+        rows = _wanted_rows(job, stdin)
         ingest(ledger, rows, folder.rejects, skip_bad=job.skip_bad_lines, update=job.update)
         _record_plan(ledger, job, plan)
         desk = make_desk(ledger, plan, job, stack.callback)
@@ -124,8 +125,7 @@ def estimate_score(job: ScoreJob, stdin: BinaryIO | None = None) -> list[JudgeEs
         ledger = stack.enter_context(Ledger(copy))
         if not job.update:
             check_unchanged(ledger.get("plan"), plan, str(job.out))
-        rows: Iterator[Read | Rejected] = read_dialogues(job.sources, job.read, stdin=stdin)
-        rows = rows if job.limit is None else _first(rows, job.limit)
+        rows = _wanted_rows(job, stdin)
         ingest(ledger, rows, Path(scratch) / "rejected.jsonl", skip_bad=job.skip_bad_lines, update=job.update)
         cache = VerdictCache() if plan.use_cache and plan.judges else None
         if cache is not None:
@@ -139,7 +139,8 @@ def make_plan(job: ScoreJob) -> RunPlan:
     judges = make_judges(job.judges, rubrics, job.judge_options, job.model_options)
     specs = job.metrics or (() if judges else ("surface",))
     metrics: tuple[Metric, ...] = parse_metrics(specs)
-    plan = RunPlan(metrics, judges, job.turns, job.limits, job.epoch, job.retry_failed, job.use_cache)
+    shard = "" if job.shard is None else str(job.shard)
+    plan = RunPlan(metrics, judges, job.turns, job.limits, job.epoch, job.retry_failed, job.use_cache, shard)
     check_distinct(plan)
     return plan
 
@@ -220,5 +221,6 @@ def _warnings(plan: RunPlan) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _first(rows: Iterator[Read | Rejected], count: int) -> Iterator[Read | Rejected]:
-    return islice(rows, count)
+def _wanted_rows(job: ScoreJob, stdin: BinaryIO | None) -> Iterator[Read | Rejected]:
+    rows = only_shard(read_dialogues(job.sources, job.read, stdin=stdin), job.shard)
+    return rows if job.limit is None else islice(rows, job.limit)

@@ -12,11 +12,12 @@ from evalharness.cli.outcome import guarded
 
 COMMANDS = {
     "score": ("evalharness.cli.score", "Score dialogues with metrics and judges into a run folder."),
+    "agree": ("evalharness.cli.agree", "Compare judges and metrics with human labels."),
     "report": ("evalharness.cli.report", "Render a run's report again, in any format."),
     "data": ("evalharness.cli.data", "Check, convert and sample dialogue files."),
     "rubric": ("evalharness.cli.rubric", "Check, show and start rubric files."),
     "judges": ("evalharness.cli.judges", "List, test and install judges."),
-    "runs": ("evalharness.cli.runs", "List, show and remove run folders."),
+    "runs": ("evalharness.cli.runs", "List, show, merge and remove run folders."),
     "cache": ("evalharness.cli.cache", "Show and clear the verdict cache."),
     "init": ("evalharness.cli.init", "Start a project: config and a first rubric."),
     "doctor": ("evalharness.cli.doctor", "Check this machine: versions, keys, models, folders."),

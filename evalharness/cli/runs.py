@@ -15,7 +15,7 @@ from evalharness.errors import UsageError
 
 @click.group("runs")
 def command() -> None:
-    """List, show and remove run folders."""
+    """List, show, merge and remove run folders."""
 
 
 @command.command("list")
@@ -53,6 +53,19 @@ def show(run: str, json: bool) -> None:
         click.echo(report_json(analysis), nl=False)
     else:
         print_table(analysis)
+
+
+@command.command("merge")
+@click.argument("pieces", nargs=-1, required=True, metavar="PIECE…")
+@click.option("-o", "--out", required=True, metavar="DIR", help="The new run folder.")
+def merge(pieces: tuple[str, ...], out: str) -> None:
+    """Join the pieces that `score --shard I/N` made into one run; gaps and overlaps are refused."""
+    from evalharness.api.merging import merge_runs
+    from evalharness.cli.summary import print_table
+
+    folder, analysis = merge_runs(pieces, Path(out))
+    print_table(analysis)
+    click.echo(f"\nreport: {log_safe(str(folder.page))}")
 
 
 @command.command("rm")

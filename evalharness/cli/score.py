@@ -77,6 +77,7 @@ _TERM = 15
 @click.option("--no-cache", is_flag=True, help="Neither use nor fill the verdict cache.")
 @click.option("--epoch", default="", help="A name for fresh verdicts that share no cache with other epochs.")
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first N dialogues.")
+@click.option("--shard", metavar="I/N", help="Only piece I of N, split by group; `runs merge` joins them.")
 @click.option("--insecure-http", is_flag=True, help="Allow plain http to hosts other than this one.")
 @json_option
 @quiet_option
@@ -118,6 +119,7 @@ def make_job(options: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
     from evalharness.core.dialogue import TurnChoice
     from evalharness.data.dialogues import ReadOptions
     from evalharness.engine.plan import Limits
+    from evalharness.engine.shards import Shard
     from evalharness.judges.options import JudgeOptions
     from evalharness.llm.client import Sampling
 
@@ -163,6 +165,7 @@ def make_job(options: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
         use_cache=not options["no_cache"],
         epoch=options["epoch"],
         limit=options["limit"],
+        shard=None if options["shard"] is None else Shard.parse(options["shard"]),
     )
 
 

@@ -83,9 +83,13 @@ class VerdictCache:
 
     def stats(self) -> CacheStats:
         """Size and age of the cache."""
-        entries, oldest, newest = self._db.execute("SELECT count(*), min(made), max(made) FROM verdicts").fetchone()
+        entries, oldest, newest = self._db.execute(
+            "SELECT count(*), min(made), max(made) FROM verdicts"
+        ).fetchone()
         files = (self.path, self.path.with_name(self.path.name + "-wal"))
-        return CacheStats(self.path, entries, sum(f.stat().st_size for f in files if f.exists()), oldest, newest)
+        return CacheStats(
+            self.path, entries, sum(f.stat().st_size for f in files if f.exists()), oldest, newest
+        )
 
     def clear(self) -> int:
         """Remove every entry; returns how many there were."""

@@ -22,7 +22,8 @@ def exclusive(folder: Path) -> Iterator[None]:
             handle.seek(0)
             holder = handle.read(100).strip() or "another process"
             raise RunConflictError(
-                f"{folder} is in use by {holder}", fix="Wait for it to end, or name another folder with --out."
+                f"{folder} is in use by {holder}",
+                fix="Wait for it to end, or name another folder with --out.",
             )
         handle.seek(0)
         handle.truncate()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from evalharness.data import strictjson
 from evalharness.data.readers.native import ID_KEYS, message_key
 from evalharness.data.reading import Read, Record, RecordError
 from evalharness.errors import UsageError
@@ -44,6 +45,8 @@ def _mapped(record: Record, wanted: Mapping[str, str]) -> Record:
     value = dict(record.value)
     for target, path in wanted.items():
         found = _taken(value, path)
+        if target == "id" and type(found) is float and record.raw:
+            found = _as_written(record.raw, path, found)
         if found is not _ABSENT:
             _put(value, target, found)
         elif target == "id":
@@ -55,6 +58,11 @@ def _mapped(record: Record, wanted: Mapping[str, str]) -> Record:
     if inner and key and isinstance(value[key], list):
         value[key] = [_mapped_message(item, inner) for item in value[key]]
     return replace(record, value=value)
+
+
+def _as_written(raw: bytes, path: str, value: float) -> str:
+    found = _taken(strictjson.loads_keeping_numbers(raw), path)
+    return str(found) if isinstance(found, str) else repr(value)
 
 
 def _set_aside_other_ids(value: dict[str, Any]) -> None:

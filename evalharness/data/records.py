@@ -141,16 +141,12 @@ def _json_record(line: Line, source: str, limit: int, what: str) -> Record:
             "Raise --max-line-bytes if it is meant to be so long.",
         )
     try:
-        value = strictjson.loads(line.data)
-        notes: tuple[str, ...] = ()
-        if strictjson.may_hold_surrogates(line.data):
-            value, replaced = strictjson.scrub(value)
-            notes = (_SURROGATE_NOTE,) if replaced else ()
+        value, replaced = strictjson.loads_scrubbed(line.data)
     except strictjson.JsonError as error:
         raise RecordError(error.message, _encoding_fix(error), error.column) from None
     if type(value) is not dict:
         raise RecordError(f"the {what} holds {json_kind(value)}; a dialogue is a JSON object")
-    return Record(source, line.number, value, line.data, notes)
+    return Record(source, line.number, value, line.data, (_SURROGATE_NOTE,) if replaced else ())
 
 
 def _encoding_fix(error: strictjson.JsonError) -> str | None:

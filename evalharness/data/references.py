@@ -113,7 +113,7 @@ def _listed(value: dict[str, Any]) -> Any:
     found = value.get("references", value.get("reference"))
     if isinstance(found, str) and found.lstrip().startswith("["):
         try:
-            parsed = strictjson.loads(found)
+            parsed, _ = strictjson.loads_scrubbed(found)
         except strictjson.JsonError:
             return found
         return parsed if isinstance(parsed, list) else found

@@ -51,8 +51,16 @@ def loads_keeping_numbers(data: bytes | str) -> Any:
     return _decode(_TEXT_DECODER, data)
 
 
-def may_hold_surrogates(data: bytes) -> bool:
+def loads_scrubbed(data: bytes | str) -> tuple[Any, int]:
+    """Like :func:`loads`, with each lone surrogate replaced by U+FFFD, and how many there were."""
+    value = loads(data)
+    return scrub(value) if may_hold_surrogates(data) else (value, 0)
+
+
+def may_hold_surrogates(data: bytes | str) -> bool:
     """Whether the JSON text has an escape that could be half of a surrogate pair."""
+    if isinstance(data, str):
+        return "\\u" in data
     return b"\\u" in data and _SURROGATE_ESCAPE.search(data) is not None
 
 

@@ -65,7 +65,9 @@ def parse_mapping(text: str, source: str, error: type[InputError] = ConfigError)
     except yaml.MarkedYAMLError as fault:
         mark = fault.problem_mark or fault.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
-        raise error(Problem(f"this is not YAML: {fault.problem}", source, line, column, _yaml_advice(fault))) from fault
+        raise error(
+            Problem(f"this is not YAML: {fault.problem}", source, line, column, _yaml_advice(fault))
+        ) from fault
     except (yaml.YAMLError, RecursionError) as fault:
         raise error(Problem(f"this is not YAML: {fault}", source)) from fault
     if node is None:

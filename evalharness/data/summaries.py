@@ -7,17 +7,20 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 _EXACT_BELOW = 1000
-_NAME_LENGTH = 120
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """How often each name occurred, the most frequent first; ``more`` counts occurrences of names not listed."""
+    """How often each name occurred, the most frequent first; ``more`` counts occurrences of names not listed.
+
+    At most :attr:`MOST` names of at most :attr:`LONGEST` characters are listed.
+    """
 
     counts: tuple[tuple[str, int], ...] = ()
     more: int = 0
 
     MOST: ClassVar[int] = 500
+    LONGEST: ClassVar[int] = 120
 
     @property
     def total(self) -> int:
@@ -38,7 +41,7 @@ class NameCounter:
     def add(self, *names: str) -> None:
         """Count each of the names once."""
         for name in names:
-            name = name if len(name) <= _NAME_LENGTH else name[: _NAME_LENGTH - 1] + "…"
+            name = name if len(name) <= Names.LONGEST else name[: Names.LONGEST - 1] + "…"
             if name in self._counts or len(self._counts) < Names.MOST:
                 self._counts[name] += 1
             else:

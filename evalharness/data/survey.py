@@ -20,6 +20,7 @@ MAX_PROBLEMS = 1000
 """Problems that are kept; more are only counted."""
 
 _MAX_FLAGGED = 20
+_MORE_KEYS = "(more keys)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +51,9 @@ class Survey:
     ``turns`` counts messages, ``replies`` assistant messages, ``given`` those among them that are history and not
     scored. ``with_references`` and ``with_turn_context`` count replies, ``with_context`` dialogues with documents of
     their own. ``tools`` are tools on offer by dialogue, ``tool_calls`` calls by tool. ``metadata`` gives the values of
-    each key (lists and objects as ``(structured)``). Lengths are in characters. ``invisible`` counts dialogues with
-    control, direction or invisible characters; ``invisible_at`` says where the first are.
+    each key (lists and objects as ``(structured)``, keys beyond a number together as ``(more keys)``). Lengths are in
+    characters. ``invisible`` counts dialogues with control, direction or invisible characters; ``invisible_at`` says
+    where the first are.
     """
 
     files: tuple[FileSurvey, ...]
@@ -196,9 +198,8 @@ class _Counts:
     def _count_value(self, key: str, value: object) -> None:
         values = self._metadata.get(key)
         if values is None:
-            if len(self._metadata) >= Names.MOST:
-                return
-            values = self._metadata[key] = NameCounter()
+            key = key if len(self._metadata) < Names.MOST and len(key) < Names.LONGEST else _MORE_KEYS
+            values = self._metadata.setdefault(key, NameCounter())
         plain = isinstance(value, str | int | float) or value is None
         values.add(str(value) if plain else "(structured)")
 

@@ -210,7 +210,8 @@ def _packed(raw: BinaryIO, suffix: str) -> Iterator[BinaryIO]:
     elif suffix in (".zst", ".zstd"):
         import zstandard
 
-        with zstandard.ZstdCompressor(level=_ZSTD_LEVEL).stream_writer(raw, closefd=False) as packed:
+        packer = zstandard.ZstdCompressor(level=_ZSTD_LEVEL, write_checksum=True)
+        with packer.stream_writer(raw, closefd=False) as packed:
             yield packed
     else:
         yield raw

@@ -12,6 +12,9 @@ from evalharness.core.scores import Column
 from evalharness.errors import Problem, RunConflictError, UsageError
 from evalharness.judges.interface import Judge
 
+SHARD = "--shard"
+"""The fact of a run that names its piece; pieces differ in nothing else."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -45,6 +48,7 @@ class RunPlan:
     epoch: str = ""
     retry_failed: bool = False
     use_cache: bool = True
+    shard: str = ""
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -59,6 +63,8 @@ class RunPlan:
     def facts(self) -> dict[str, Json]:
         """What a resume must find unchanged, by the name that a message would use for it."""
         facts: dict[str, Json] = {"--turns": self.turns.value, "epoch": self.epoch}
+        if self.shard:
+            facts[SHARD] = self.shard
         for columns in self.column_sets:
             facts[title(columns)] = [column.signature for column in columns]
         return facts

@@ -7,7 +7,6 @@ sample, and causes of unusable samples stand among the samples of the score.
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,12 +14,10 @@ from dataclasses import dataclass, replace
 from evalharness.core.canonical import Json
 from evalharness.core.rubric import Criterion, Scale
 from evalharness.core.scores import Cause, Evidence, Failure, Result, Score, Skip, SkipReason, Value
-from evalharness.judges.answers import Answer, CannotAssess, Unreadable, Verdict
+from evalharness.judges.answers import Answer, CannotAssess, Unreadable, Verdict, clean
 
 RAW_LIMIT = 2000
 """How much of an unreadable reply is kept, in characters."""
-
-_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +94,6 @@ def combine_samples(criterion: Criterion, readings: Sequence[Reading], extra: Ma
         evidence=spokesman.evidence,
         extra=facts or None,
     )
-
-
-def clean(text: str) -> str:
-    """Text of a judge that can be stored: lone surrogates become U+FFFD."""
-    return _SURROGATES.sub("\ufffd", text)
 
 
 def _single(reading: Reading, extra: Mapping[str, Json]) -> Result:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from dataclasses import dataclass
 from enum import Enum
@@ -64,6 +65,7 @@ class Odd(Enum):
 Fit: TypeAlias = Value | Odd
 
 _BINARY_WORDS = {"yes": 1.0, "true": 1.0, "no": 0.0, "false": 0.0}
+_SURROGATES = re.compile("[\ud800-\udfff]")
 _CANNOT_WORDS = (CANNOT_ASSESS, "cannot assess", "can't assess", "not applicable", "n/a")
 
 
@@ -118,6 +120,11 @@ def scale_words(criterion: Criterion) -> str:
     if criterion.scale is Scale.NUMERIC:
         return f"{_bound(criterion.minimum)} to {_bound(criterion.maximum)}"
     return ", ".join(criterion.labels)
+
+
+def clean(text: str) -> str:
+    """Text of a judge that can be stored: lone surrogates become U+FFFD."""
+    return _SURROGATES.sub("\ufffd", text)
 
 
 def squeezed(text: str) -> str:

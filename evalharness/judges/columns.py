@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from evalharness.core.canonical import content_hash
@@ -40,8 +41,12 @@ def signature_text(parts: Mapping[str, str]) -> str:
 
 
 def model_parts(client: Client) -> dict[str, str]:
-    """What a signature says of a model: its name, where it is reached, and a hash of all that tells it from others."""
-    parts = {"judge": f"{client.backend}:{client.model}"}
+    """What a signature says of a model: its name, where it is reached, and a hash of all that tells it from others.
+
+    Of a model that is a file on this machine only the file's name, since the hash covers what is in it.
+    """
+    name = client.model if client.endpoint else re.split(r"[/\\]", client.model)[-1]
+    parts = {"judge": f"{client.backend}:{name}"}
     if client.endpoint:
         parts["at"] = client.endpoint
     parts["identity"] = content_hash(dict(client.identity), 8)

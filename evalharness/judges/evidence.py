@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 
 from evalharness.core.scores import Evidence
-from evalharness.judges.answers import Citation
+from evalharness.judges.answers import Citation, clean
 
 MAX_EVIDENCE = 20
 _PART = re.compile(r"\s{0,4}\[?\s{0,4}([MDmd]?)([0-9]{1,7})(?![0-9])")
@@ -25,7 +25,7 @@ def checked(
     ``sources`` are the parts that were shown by their number (``M3``, ``D1``). Quotations are compared without regard
     to whitespace, case and the form of quotation marks; ``…`` stands for words left out.
     """
-    found = [_checked(citation, sources) for citation in citations[:MAX_EVIDENCE]]
+    found = [_checked(citation.part, clean(citation.quote), sources) for citation in citations[:MAX_EVIDENCE]]
     cited = {evidence.message for evidence in found}
     for message, name in _named(rationale):
         if message not in cited and len(found) < MAX_EVIDENCE:
@@ -34,17 +34,15 @@ def checked(
     return tuple(found)
 
 
-def _checked(citation: Citation, sources: Mapping[str, str]) -> Evidence:
-    name = _part_name(citation.part)
+def _checked(part: str, quote: str, sources: Mapping[str, str]) -> Evidence:
+    name = _part_name(part)
     if name is None:
-        where = (
-            [part for part, text in sources.items() if holds(text, citation.quote)] if citation.quote else []
-        )
+        where = [source for source, text in sources.items() if holds(text, quote)] if quote else []
         message = _message_of(where[0]) if len(where) == 1 else None
-        return Evidence(message, citation.quote, bool(where))
+        return Evidence(message, quote, bool(where))
     text = sources.get(name)
-    found = text is not None and (not citation.quote or holds(text, citation.quote))
-    return Evidence(_message_of(name), citation.quote, found)
+    found = text is not None and (not quote or holds(text, quote))
+    return Evidence(_message_of(name), quote, found)
 
 
 def holds(text: str, quote: str) -> bool:

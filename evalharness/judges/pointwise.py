@@ -31,7 +31,7 @@ from evalharness.judges.options import JudgeOptions
 from evalharness.judges.prompt import Prompt, Window, repair_text
 from evalharness.judges.reading import read_reply
 from evalharness.judges.windows import plan_windows, window_facts
-from evalharness.llm.client import Client, ProviderFault, Request
+from evalharness.llm.client import Client, ProviderFault, Reply, Request
 
 REPAIRABLE = {
     Cause.NO_VERDICT: "it held no answer that could be read with certainty",
@@ -81,8 +81,9 @@ class Pointwise:
                 asked.append(criterion)
             else:
                 results[criterion.id] = skip
+        line = _Line(ask)
         for criteria in self._batches(asked):
-            results.update(await self._batch(item, criteria, ask))
+            results.update(await self._batch(item, criteria, line))
         return with_overall(self.rubric, results)
 
     def requests(self, item: Item, secret: bytes) -> tuple[PlannedRequest, ...]:
@@ -90,11 +91,12 @@ class Pointwise:
         if nothing_to_judge(item) is not None:
             return ()
         asked = [criterion for criterion in self.rubric.criteria if unmet_need(item, criterion) is None]
+        batches = [(criteria, self._windows(item, criteria, secret)) for criteria in self._batches(asked)]
         return tuple(
             PlannedRequest(self.client, self._prompt.request(item, criteria, secret, window), sample)
-            for criteria in self._batches(asked)
+            for criteria, windows in batches
             for sample in range(self.options.samples)
-            for window in self._windows(item, criteria, secret)
+            for window in windows
         )
 
     @cached_property
@@ -143,12 +145,12 @@ class Pointwise:
         planned = plan_windows(self._prompt, item, criteria, secret, self.client)
         return () if isinstance(planned, Failure) else planned
 
-    async def _batch(self, item: Item, criteria: list[Criterion], ask: Ask) -> dict[str, Result]:
+    async def _batch(self, item: Item, criteria: list[Criterion], line: _Line) -> dict[str, Result]:
         """The results of criteria that are asked together: every sample, each from every window."""
-        windows = plan_windows(self._prompt, item, criteria, ask.secret, self.client)
+        windows = plan_windows(self._prompt, item, criteria, line.ask.secret, self.client)
         if isinstance(windows, Failure):
             return dict.fromkeys([criterion.id for criterion in criteria], windows)
-        call = _Call(self, item, criteria, ask)
+        call = _Call(self, item, criteria, line)
         samples: dict[str, list[Reading]] = {criterion.id: [] for criterion in criteria}
         for sample in range(self.options.samples):
             parts = [await call.read(window, sample) for window in windows]
@@ -164,22 +166,40 @@ class Pointwise:
         }
 
 
+class _Line:
+    """The way to the model for one item. After a fault for good (key, quota, model) nothing more is asked."""
+
+    def __init__(self, ask: Ask) -> None:
+        self.ask = ask
+        self._dead: ProviderFault | None = None
+
+    async def send(self, client: Client, request: Request, sample: int, step: str) -> Reply | ProviderFault:
+        """The reply, or why there is none."""
+        if self._dead is not None:
+            return self._dead
+        try:
+            return await self.ask(client, request, sample=sample, step=step)
+        except ProviderFault as fault:
+            self._dead = fault if fault.fatal else None
+            return fault
+
+
 class _Call:
     """The calls for one item and one set of criteria; counts the repairs."""
 
-    def __init__(self, judge: Pointwise, item: Item, criteria: Sequence[Criterion], ask: Ask) -> None:
+    def __init__(self, judge: Pointwise, item: Item, criteria: Sequence[Criterion], line: _Line) -> None:
         self.repairs = 0
         self._judge = judge
         self._item = item
         self._criteria = criteria
-        self._ask = ask
+        self._line = line
 
     async def read(self, window: Window, sample: int) -> dict[str, Reading]:
         """The readings of one window and sample by criterion, repaired once where that may help.
 
         What the first answer holds is never replaced; what neither holds keeps the first answer's cause.
         """
-        request = self._judge._prompt.request(self._item, self._criteria, self._ask.secret, window)
+        request = self._judge._prompt.request(self._item, self._criteria, self._line.ask.secret, window)
         step = "" if window.of == 1 else f"window {window.number}"
         readings = await self._ask_once(request, window, sample, step)
         broken = self._broken(readings)
@@ -195,15 +215,14 @@ class _Call:
 
     async def _ask_once(self, request: Request, window: Window, sample: int, step: str) -> dict[str, Reading]:
         judge = self._judge
-        try:
-            reply = await self._ask(judge.client, request, sample=sample, step=step)
-        except ProviderFault as fault:
-            return {criterion.id: failed_reading(fault.cause, fault.detail) for criterion in self._criteria}
+        reply = await self._line.send(judge.client, request, sample, step)
+        if isinstance(reply, ProviderFault):
+            return {c.id: failed_reading(reply.cause, reply.detail) for c in self._criteria}
         readings = read_reply(
             reply, request, self._item, window, self._criteria, expectation=judge.options.expectation
         )
         if all(_cause(reading) is None for reading in readings.values()):
-            self._ask.keep(judge.client, request, reply, sample=sample)
+            self._line.ask.keep(judge.client, request, reply, sample=sample)
         return readings
 
     def _broken(self, readings: dict[str, Reading]) -> Cause | None:

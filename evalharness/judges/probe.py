@@ -135,7 +135,7 @@ def _findings(client: Client, request: Request, reply: Reply, reading: Reading) 
         yield Finding(Grade.OK, "it gives token probabilities: values are expectations over the levels")
     elif client.capabilities.logprobs or client.capabilities.labels:
         yield Finding(Grade.NOTE, "it was asked for token probabilities and gave none that could be used")
-    if reply.model and reply.model != client.model:
+    if reply.model and not client.model.endswith(reply.model):
         yield Finding(
             Grade.NOTE,
             f"{one_line(reply.model, 80)} answered, {client.model} was asked",

@@ -157,9 +157,10 @@ def _need(module: str, package: str) -> None:
 def _common(
     options: AnthropicOptions, endpoint: Endpoint | None = None, key: Key | None = None
 ) -> dict[str, Any]:
-    headers: dict[str, Any] = {}
-    if endpoint is not None and key is not None and not ANTHROPIC.own_host(endpoint):
-        headers = {**_without_ambient_headers(), "Authorization": f"Bearer {key.value}"}
+    own = endpoint is not None and ANTHROPIC.own_host(endpoint)
+    headers: dict[str, Any] = {} if own else {**_without_ambient_headers()}
+    if key is not None and not own:
+        headers["Authorization"] = f"Bearer {key.value}"
     if options.legacy_sampling:
         headers["anthropic-version"] = _LEGACY_VERSION
     return {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import httpx2
@@ -13,6 +13,9 @@ from evalharness.errors import MissingDependencyError
 
 CONNECTIONS = 2048
 KEEP_ALIVE_SECONDS = 30.0
+
+_NO_PROXY: Mapping[str, None] = {f"all://{host}": None for host in ("localhost", "127.0.0.1", "[::1]")}
+"""Requests to this machine never go to a proxy of the environment, which would read them and could not answer."""
 
 _CODED = ("content-encoding", "content-length", "transfer-encoding")
 
@@ -36,7 +39,9 @@ def bounded_client(
         keepalive_expiry=KEEP_ALIVE_SECONDS,
     )
     bounded = type("BoundedClient", (_Bounded, base), {"max_body": max_body})
-    client: httpx2.AsyncClient = bounded(timeout=timeout, limits=limits, follow_redirects=False)
+    client: httpx2.AsyncClient = bounded(
+        timeout=timeout, limits=limits, follow_redirects=False, mounts=dict(_NO_PROXY)
+    )
     return client
 
 

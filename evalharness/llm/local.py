@@ -169,7 +169,7 @@ class LocalClient:
 
     def _answer(self, request: Request, stop: threading.Event) -> Reply:
         reply = self._loaded().complete(request, lambda: stop.is_set() or self._closing.is_set())
-        return replace(reply, model=self._file.path.name)
+        return replace(reply, model=self._model)
 
     def _loaded(self) -> Engine:
         with self._lock:
@@ -303,8 +303,8 @@ def _try_in_child(file: ModelFile, context_tokens: int) -> None:
 
 def _complaint(stderr: str) -> str:
     """The first thing that llama.cpp complains of; later lines follow from it."""
-    lines = [line.strip() for line in stderr.splitlines()]
-    telling = [line for line in lines if _COMPLAINT.match(line) or "GGML_ASSERT" in line]
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    telling = [line for line in lines if _COMPLAINT.match(line) or "GGML_ASSERT" in line] or lines[-1:]
     return (
         one_line(_COMPLAINT.sub("", telling[0])) if telling else "llama.cpp ended the process that tried it"
     )

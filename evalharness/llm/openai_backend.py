@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import httpx2
@@ -21,7 +22,7 @@ from evalharness.core.canonical import Json, sha256_text
 from evalharness.core.scores import Cause
 from evalharness.llm import wire_chat, wire_responses
 from evalharness.llm.asked import Asked
-from evalharness.llm.capabilities import traits_of
+from evalharness.llm.capabilities import When, traits_of
 from evalharness.llm.client import Reply
 from evalharness.llm.endpoint import Endpoint
 from evalharness.llm.http import bounded_client, use_aiohttp
@@ -62,10 +63,13 @@ class OpenAIClient(RemoteClient):
         self._own = OPENAI.own_host(endpoint) or options.platform == "openai"
         official = self._own or provider is AZURE
         traits = traits_of("openai", model, own_host=official, overrides=options.capabilities)
+        self._responses = options.api == "responses" or (options.api == "auto" and official)
+        if self._responses and not official and "logprobs" not in options.capabilities:
+            # servers that imitate Responses take other fields for log-probabilities and answer 400 to OpenAI's
+            traits = replace(traits, logprobs=When.NEVER)
         super().__init__(model, endpoint, traits, options, () if key.value == PLACEHOLDER else (key.value,))
         self._official = official
         self._settings = options
-        self._responses = options.api == "responses" or (options.api == "auto" and official)
         self.seed_in_api = not self._responses
         self._sdk = _sdk_client(provider, endpoint, key, options)
         self._create_response = self._sdk.responses.with_raw_response.create

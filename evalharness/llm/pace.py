@@ -31,12 +31,13 @@ class Pace:
 class AdaptiveLimit:
     """How many requests may be in flight: halved when the provider is over its limits, and climbing back.
 
-    Additive increase (one more per ``limit`` answers), multiplicative decrease. A burst of refusals of requests that
-    were sent together counts once: only one sent after the last cut may cut again.
+    Additive increase (``climb`` more per ``limit`` answers), multiplicative decrease. A burst of refusals of requests
+    that were sent together counts once: only one sent after the last cut may cut again.
     """
 
     ceiling: int
     cut: float = 0.5
+    climb: float = 4.0
     value: float = field(default=0.0, init=False)
     _cut_at: int = field(default=-1, init=False)
 
@@ -46,7 +47,7 @@ class AdaptiveLimit:
     def answered(self) -> None:
         """A request was answered: climb."""
         if self.value < self.ceiling:
-            self.value = min(float(self.ceiling), self.value + 1.0 / self.value)
+            self.value = min(float(self.ceiling), self.value + self.climb / self.value)
 
     def refused(self, number: int, sent: int) -> None:
         """Request ``number`` was refused for load while ``sent`` had been sent in all: fall."""

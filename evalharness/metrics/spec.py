@@ -141,12 +141,19 @@ def _bind(spec: Spec, maker: Maker, **usual: str) -> object:
         if key not in allowed:
             raise unknown_name(f"option of {spec.head}", key, allowed)
         given[key] = _convert(f"{spec.head}({key}=…)", value, hints[key])
-    if maker.argument is not None:
-        written = (spec.argument or "").strip() if hints[maker.argument] is int else spec.argument or ""
-        given[maker.argument] = _convert(f"{spec.head}:…", written, hints[maker.argument])
-    elif spec.argument is not None and spec.head in CHECKS:
+    if maker.argument in hints:
+        given[maker.argument] = _convert(f"{spec.head}:…", spec.argument or "", hints[maker.argument])
+    elif spec.argument is not None and spec.full_name not in METRICS:
         raise UsageError(f"{spec.head} takes nothing after a colon", fix=f"Write {spec.head}.")
-    return maker.make(**maker.implied, **given)
+    return _call(spec, maker.make, {**maker.implied, **given})
+
+
+def _call(spec: Spec, make: Callable[..., object], given: Mapping[str, Any]) -> object:
+    try:
+        inspect.signature(make).bind(**given)
+    except TypeError as error:
+        raise UsageError(f"{spec.head}: {error}", fix=f"Write {spec.head}(option=value).") from error
+    return make(**given)
 
 
 def _hints(make: Callable[..., Any]) -> dict[str, Any]:
@@ -164,7 +171,7 @@ def _convert(what: str, value: str, hint: Any) -> Any:
         if bool in kinds:
             return _TRUTH[value.lower()]
         if int in kinds:
-            return int(value)
+            return int(value.strip())
         if float in kinds:
             return float(value)
         return Unit(value) if Unit in kinds else value

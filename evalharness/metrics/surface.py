@@ -8,10 +8,10 @@ spaces counts as a word.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
-from evalharness.core.dialogue import Dialogue, Item, Unit
+from evalharness.core.dialogue import Dialogue, Document, Item, Message, Unit
 from evalharness.core.registry import unknown_name
 from evalharness.core.scores import Column, Result, Score, Skip, SkipReason
 from evalharness.errors import UsageError
@@ -126,19 +126,19 @@ class _Walk:
                 self._earlier.update(ngrams(self._words(message.content), self._n))
         self._next = turn
         message = messages[turn]
-        context = self._common_context().union(*(self._words(document.text) for document in message.context))
-        return Reply(
-            message.content, self._words(message.content), self._n, self._earlier, self._user, context
-        )
+        words, context = self._words(message.content), self._context(message)
+        return Reply(message.content, words, self._n, self._earlier, self._user, context)
 
     def _words(self, text: str) -> str:
         return self._book.encode((text,))[0]
 
-    def _common_context(self) -> frozenset[str]:
+    def _context(self, message: Message) -> frozenset[str]:
         if self._documents is None:
-            texts = self._book.encode(document.text for document in self._dialogue.context)
-            self._documents = frozenset("".join(texts))
-        return self._documents
+            self._documents = self._words_of(self._dialogue.context)
+        return self._documents | self._words_of(message.context) if message.context else self._documents
+
+    def _words_of(self, documents: Iterable[Document]) -> frozenset[str]:
+        return frozenset().union(*self._book.encode(document.text for document in documents))
 
 
 def ngrams(words: str, n: int) -> list[str]:

@@ -28,7 +28,8 @@ def summary_table(analysis: Analysis, width: int = 100, *, color: bool = False) 
         console.print(Text(toy_line(judge), style="yellow"))
     if analysis.run.partial:
         console.print(Text(f"PARTIAL: {one_line(analysis.run.partial)}", style="bold yellow"))
-    console.print(_criteria(analysis.columns, narrow=width < _NARROW))
+    shown = sorted(analysis.columns, key=lambda summary: not summary.column.judged)
+    console.print(_criteria(shown, narrow=width < _NARROW))
     if analysis.corpus:
         console.print(_corpus(analysis.corpus))
     return out.getvalue().rstrip("\n")

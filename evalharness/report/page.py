@@ -63,18 +63,27 @@ def _frame(analysis: Analysis, columns: ColumnSet, chosen: Chosen, options: Page
     """Everything of the page but the data, with a mark where the data goes."""
     numbers = {column: number for number, column in enumerate(columns.flat)}
     groups = criterion_groups(analysis, numbers)
-    return environment().get_template("page.html").render(
-        title=options.title,
-        policy=policy(),
-        style=Markup(style()),
-        script=Markup(script()),
-        split=Markup(_SPLIT),
-        head=headline(analysis, groups, chosen, columns, options.execution),
-        run=analysis.run,
-        groups=groups,
-        causes=cause_rows(groups),
-        corpus=analysis.corpus,
-        number=number,
-        execution=options.execution,
-        chosen=chosen,
+    return (
+        environment()
+        .get_template("page.html")
+        .render(
+            title=options.title,
+            policy=policy(),
+            style=_ours(style()),
+            script=_ours(script()),
+            split=_ours(_SPLIT),
+            head=headline(analysis, groups, chosen, columns, options.execution),
+            run=analysis.run,
+            groups=groups,
+            causes=cause_rows(groups),
+            corpus=analysis.corpus,
+            number=number,
+            execution=options.execution,
+            chosen=chosen,
+        )
     )
+
+
+def _ours(text: str) -> Markup:
+    """Text of this package, printed as it stands: the policy names it by the hash of these very bytes."""
+    return Markup(text)  # noqa: S704

@@ -21,12 +21,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from evalharness.stats.arrays import BoolArray, FloatArray, group_codes, ratings_matrix
+from evalharness.stats.arrays import BoolArray, FloatArray, IntArray, group_codes, ratings_matrix
 from evalharness.stats.categories import MISSING, code_labels
 from evalharness.stats.clustered import Scale, cr1_standard_error
 from evalharness.stats.estimate import Estimate, undefined
 from evalharness.stats.influence import Linearized, mean_of
-from evalharness.stats.multiple import benjamini_yekutieli
+from evalharness.stats.multiple import benjamini_yekutieli, rejections
 from evalharness.stats.significance import student_p
 
 MIN_ITEMS = 30
@@ -133,75 +133,72 @@ def alternative_annotator_test(
         wins = _error_wins(f, x)
     is_match = closeness is Closeness.MATCH
     disjoint = is_match and bool(f.size) and not np.isin(f, x[~np.isnan(x)]).any()
-    return _tested(wins, codes[usable], epsilon, min_items, small_samples, q, level, disjoint)
+    rules = _Rules(epsilon, min_items, small_samples, q, level)
+    return _tested(wins, codes[usable], rules, disjoint)
 
 
-def _tested(
-    wins: tuple[FloatArray, FloatArray],
-    groups: np.ndarray,
-    epsilon: float,
-    min_items: int,
-    small_samples: SmallSamples,
-    q: float,
-    level: float,
-    disjoint: bool,
-) -> AltTest:
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """How annotators are tested."""
+
+    epsilon: float
+    min_items: int
+    small_samples: SmallSamples
+    q: float
+    level: float
+
+
+def _tested(wins: tuple[FloatArray, FloatArray], groups: IntArray, rules: _Rules, disjoint: bool) -> AltTest:
     judge_wins, human_wins = wins
     rows = [
-        _annotator(j, judge_wins[:, j], human_wins[:, j], groups, epsilon, min_items, small_samples)
-        for j in range(judge_wins.shape[1])
+        _annotator(j, judge_wins[:, j], human_wins[:, j], groups, rules) for j in range(judge_wins.shape[1])
     ]
-    plain = [p is not None and p <= q for p in benjamini_yekutieli([row.p for row in rows])]
-    robust = [p is not None and p <= q for p in benjamini_yekutieli([row.p_clustered for row in rows])]
+    plain = _rejected([row.p for row in rows], rules.q)
+    robust = _rejected([row.p_clustered for row in rows], rules.q)
     results = tuple(
         replace(row, rejected=a, rejected_clustered=b) for row, a, b in zip(rows, plain, robust, strict=True)
     )
     tested = [r for r in results if r.p is not None]
     if not tested:
-        reason = f"no annotator has {min_items} items with another annotation and one of the judge"
-        advantage = undefined(reason, n=len(judge_wins), level=level)
-        return AltTest(None, None, advantage, epsilon, q, results, disjoint, reason)
-    advantage = _advantage(judge_wins, [r.annotator for r in tested], groups, level)
+        reason = f"no annotator has {rules.min_items} items with another annotation and one of the judge"
+        empty = undefined(reason, n=len(judge_wins), level=rules.level)
+        return AltTest(None, None, empty, rules.epsilon, rules.q, results, disjoint, reason)
     clustered = [r for r in tested if r.p_clustered is not None]
     return AltTest(
         winning_rate=sum(r.rejected for r in tested) / len(tested),
         winning_rate_clustered=sum(r.rejected_clustered for r in clustered) / len(clustered)
         if clustered
         else None,
-        advantage=advantage,
-        epsilon=epsilon,
-        q=q,
+        advantage=_advantage(judge_wins, [r.annotator for r in tested], groups, rules.level),
+        epsilon=rules.epsilon,
+        q=rules.q,
         annotators=results,
         labels_disjoint=disjoint,
         undefined=None,
     )
 
 
+def _rejected(p: list[float | None], q: float) -> list[bool]:
+    return [bool(rejected) for rejected in rejections(benjamini_yekutieli(p), q)]
+
+
 def _annotator(
-    j: int,
-    judge_wins: FloatArray,
-    human_wins: FloatArray,
-    groups: np.ndarray,
-    epsilon: float,
-    min_items: int,
-    small_samples: SmallSamples,
+    j: int, judge_wins: FloatArray, human_wins: FloatArray, groups: IntArray, rules: _Rules
 ) -> AnnotatorResult:
     rated = ~np.isnan(judge_wins)
     f, h = judge_wins[rated], human_wins[rated]
     shares = (float(f.mean()), float(h.mean())) if f.size else (0.0, 0.0)
-    if f.size == 0 or (f.size < min_items and small_samples == "skip"):
-        note = f"{f.size} items, fewer than {min_items}"
+    small = f.size < rules.min_items
+    if f.size == 0 or (small and rules.small_samples == "skip"):
+        note = f"{f.size} items, fewer than {rules.min_items}"
         return AnnotatorResult(j, f.size, *shares, None, None, False, False, note)
-    excess = h - f - epsilon
+    excess = h - f - rules.epsilon
+    p, note = (_wilcoxon(excess), "Wilcoxon signed ranks") if small else (_mean_below_zero(excess, None), "")
     robust = _mean_below_zero(excess, groups[rated])
-    if f.size < min_items:
-        return AnnotatorResult(
-            j, f.size, *shares, _wilcoxon(excess), robust, False, False, "Wilcoxon signed ranks"
-        )
-    return AnnotatorResult(j, f.size, *shares, _mean_below_zero(excess, None), robust, False, False, "")
+    return AnnotatorResult(j, f.size, *shares, p, robust, False, False, note)
 
 
-def _mean_below_zero(excess: FloatArray, groups: np.ndarray | None) -> float | None:
+def _mean_below_zero(excess: FloatArray, groups: IntArray | None) -> float | None:
     """Return the one-sided t-test's p-value that the mean is below zero; ``None`` with fewer than two groups.
 
     Without variation the sign of the mean decides: 0 below zero, else 1.
@@ -261,7 +258,7 @@ def _wins(judge: BoolArray, human: BoolArray, rated: BoolArray) -> tuple[FloatAr
     return np.where(rated, judge, np.nan), np.where(rated, human, np.nan)
 
 
-def _advantage(judge_wins: FloatArray, columns: list[int], groups: np.ndarray, level: float) -> Estimate:
+def _advantage(judge_wins: FloatArray, columns: list[int], groups: IntArray, level: float) -> Estimate:
     """Return rho, the mean over annotators of mean W_f, clustered by group."""
     parts = []
     for j in columns:

@@ -229,3 +229,18 @@ def test_a_number_id_keeps_its_exact_text(tmp_path: Path) -> None:
 def test_an_id_of_another_kind_is_refused(tmp_path: Path) -> None:
     assert "'id' is true or false" in refused(tmp_path, native(True))
     assert "'id' is a list" in refused(tmp_path, native(["a"]))  # type: ignore[arg-type]
+
+
+def test_parquet_needs_a_real_file() -> None:
+    with pytest.raises(InputError, match="can't be read from a pipe"):
+        list(read_dialogues(["-"], ReadOptions(format="parquet"), stdin=io.BytesIO(b"PAR1")))
+
+
+def test_a_file_that_may_not_be_read_is_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = put(tmp_path / "a.jsonl", native("a"))
+
+    def refuse(self: Path, mode: str) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    assert "can't be opened: Permission denied" in fault(path)

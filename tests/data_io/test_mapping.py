@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from evalharness.data.dialogues import ReadOptions, read_dialogues
+from evalharness.data.dialogues import Read, ReadOptions, read_dialogues
 from evalharness.errors import UsageError
 from tests.data_io.helpers import REPLY, native, one, put, refused, talk
 
@@ -62,3 +62,17 @@ def test_a_name_with_a_dot_is_taken_as_it_stands_first(tmp_path: Path) -> None:
 def test_an_unknown_target_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is no field 'name_of'"):
         list(read_dialogues([put(tmp_path / "a.jsonl", native())], ReadOptions(map={"name_of": "x"})))
+
+
+def test_a_mapped_number_keeps_its_text_too(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"meta": {"n": 1.10}, "messages": [{"role": "assistant", "content": "x"}]}\n')
+    (read,) = read_dialogues([str(path)], ReadOptions(map={"id": "meta.n"}))
+    assert isinstance(read, Read)
+    assert read.dialogue.id == "1.10"
+
+
+def test_messages_that_are_no_objects_are_told_all_the_same(tmp_path: Path) -> None:
+    assert "message 0: it is text" in refused(
+        tmp_path, {"id": "a", "turns": ["x"]}, map={"role": "r"}, format="native"
+    )

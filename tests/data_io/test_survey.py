@@ -117,3 +117,10 @@ def test_ratings_of_research_files_are_counted() -> None:
     assert found.ratings["Overall"].raters == 5
     assert found.ratings["Error recovery"].count == 625 - 154
     assert dict(found.notes.counts)["rating missing: 'Error recovery'"] == 154
+
+
+def test_metadata_keys_are_kept_to_a_number(tmp_path: Path) -> None:
+    keys = {f"k{number}": 1 for number in range(600)} | {"x" * 500: 2}
+    found = survey([put(tmp_path / "a.jsonl", native("a", metadata=keys))])
+    assert len(found.metadata) == 501
+    assert found.metadata["(more keys)"].counts == (("1", 100), ("2", 1))

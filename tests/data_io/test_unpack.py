@@ -129,3 +129,9 @@ class Failing(io.RawIOBase):
 def test_a_disk_error_is_a_fault_of_the_file() -> None:
     with pytest.raises(InputError, match="Input/output error"):
         list(unpacked(Failing(), "f"))  # type: ignore[arg-type]
+
+
+def test_damaged_zstd_is_a_fault() -> None:
+    packed = bytearray(zstandard.ZstdCompressor(write_checksum=True).compress(TEXT * 100))
+    packed[12] ^= 0xFF
+    assert "zstd data is damaged" in fault(bytes(packed))

@@ -59,6 +59,7 @@ def test_what_a_signature_says_of_a_model():
     parts = model_parts(FakeClient([], model="m", endpoint="host/v1"))
     assert parts["judge"] == "fake:m" and parts["at"] == "host/v1" and len(parts["identity"]) == 8
     assert model_parts(FakeClient([], model="n"))["identity"] != parts["identity"]
+    assert model_parts(FakeClient([], backend="local", model="/home/me/m.gguf"))["judge"] == "local:m.gguf"
     assert sampling_text(Sampling()) == "default"
     assert sampling_text(Sampling(temperature=0.0, effort="low")) == "temperature=0.0,effort=low"
 

@@ -58,3 +58,7 @@ def test_messages_named_in_the_rationale_are_checked_once():
 
 def test_very_many_citations_are_cut():
     assert len(checked([Citation("M1", "")] * 100, "[M0] " * 100, SOURCES)) == MAX_EVIDENCE
+
+
+def test_lone_surrogates_of_a_judge_can_be_stored():
+    assert checked([Citation("M1", "a\ud800")], "", SOURCES)[0].quote == "a\ufffd"

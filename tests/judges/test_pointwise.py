@@ -182,6 +182,19 @@ def test_a_fault_of_the_provider_is_a_failure_of_every_criterion():
     assert results[2].cause is Cause.INCOMPLETE
 
 
+def test_after_a_fault_for_good_nothing_more_is_asked():
+    client = FakeClient([ProviderFault(Cause.AUTH, "no such key", fatal=True)])
+    results = run(judge(client, QUALITY, POLITE, per_criterion=True, samples=5))
+    assert [r.cause for r in results[:2]] == [Cause.AUTH, Cause.AUTH] and len(client.asked) == 1
+    assert results[1].samples == (Cause.AUTH,) * 5
+
+
+def test_a_passing_fault_spoils_one_sample_alone():
+    answers = [ProviderFault(Cause.TIMEOUT, "late", retryable=True), answer_json(quality=4)]
+    score, _ = run(judge(FakeClient(answers), samples=2))
+    assert (score.value, score.samples) == (4.0, (Cause.TIMEOUT, 4.0))
+
+
 def test_a_fault_during_a_repair_leaves_the_first_cause():
     client = FakeClient(["Hm.", ProviderFault(Cause.TIMEOUT, "late")])
     assert run(judge(client))[0].cause is Cause.NO_VERDICT

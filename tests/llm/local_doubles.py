@@ -1,7 +1,7 @@
 """A stand-in for llama.cpp's server: a real HTTP side on loopback, one token per character, scripted answers.
 
-Contract: control tokens are ``<s>`` and ``</s>``; the template is ``<s>system\\n…</s><s>user\\n…</s><s>assistant\\n``. A
-completion that is biased towards tokens answers by ``weights``: the weight of a token is that of its character.
+Contract: control tokens are ``<s>`` and ``</s>``; the template is ``<s>system\\n…</s><s>user\\n…</s><s>assistant\\n``.
+A completion that is biased towards tokens answers by ``weights``: the weight of a token is that of its character.
 """
 
 from __future__ import annotations
@@ -48,9 +48,16 @@ class FakeServer:
         elif body.get("post_sampling_probs"):
             yield _choice("?", {"content": [{"top_probs": self._tops(body)}]}, None)
         else:
-            yield _choice("?", {"content": [{"token": "?", "logprob": math.log(self._own(body)), "top_logprobs": []}]}, None)
+            yield _choice(
+                "?",
+                {"content": [{"token": "?", "logprob": math.log(self._own(body)), "top_logprobs": []}]},
+                None,
+            )
         usage = {"prompt_tokens": len(body["prompt"]), "completion_tokens": 1}
-        yield {**_choice("", None, self.finish), "usage": {**usage, "prompt_tokens_details": {"cached_tokens": 3}}}
+        yield {
+            **_choice("", None, self.finish),
+            "usage": {**usage, "prompt_tokens_details": {"cached_tokens": 3}},
+        }
 
     def _weight(self, token: int) -> float:
         return self.weights.get("end" if token == END else chr(token), 0.0)
@@ -76,7 +83,9 @@ def tokens_of(text: str, *, control: bool = False) -> list[int]:
 
 
 @contextmanager
-def fake_server(*, with_system: bool = True, template: str | None = None, window: int = 400) -> Iterator[FakeServer]:
+def fake_server(
+    *, with_system: bool = True, template: str | None = None, window: int = 400
+) -> Iterator[FakeServer]:
     """A stand-in whose HTTP side answers while the context is open."""
 
     class Handler(BaseHTTPRequestHandler):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import logging
 import subprocess
 import sys
@@ -10,13 +11,14 @@ import anthropic
 import openai
 import pytest
 
+from evalharness.core.scores import Cause
 from evalharness.errors import MissingDependencyError, UsageError
 from evalharness.llm.anthropic_backend import AnthropicClient
-from evalharness.llm.client import Client, Sampling
+from evalharness.llm.client import Client, ProviderFault, Sampling
 from evalharness.llm.clients import backends, make_client
 from evalharness.llm.keys import Trust
 from evalharness.llm.openai_backend import OpenAIClient
-from tests.faultd import Faultd
+from tests.faultd import Faultd, Raw, always
 from tests.llm.doubles import ask, client_of, run
 
 ENV = {"OPENAI_API_KEY": "k-openai", "ANTHROPIC_API_KEY": "k-anthropic", "AZURE_OPENAI_API_KEY": "k-azure"}
@@ -173,6 +175,52 @@ def test_vertex_uses_the_sdks_own_class(monkeypatch: pytest.MonkeyPatch) -> None
     assert client._sdk.project_id == "p1"
     with pytest.raises(UsageError, match="CLOUD_ML_REGION"):
         make("anthropic", "m", platform="vertex")
+
+
+def test_bedrocks_wire(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = "global.anthropic.claude-haiku-5-5"
+    answer = {"content": [{"type": "text", "text": "hi"}], "stop_reason": "end_turn"}
+    with Faultd(routes={f"/model/{model}/invoke": always(Raw(200, json.dumps(answer).encode()))}) as server:
+        monkeypatch.setenv("ANTHROPIC_BEDROCK_BASE_URL", server.root)
+        monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "k-bedrock")
+        monkeypatch.setenv("ANTHROPIC_CUSTOM_HEADERS", "x-gateway: k-gateway")
+        env = {"AWS_BEARER_TOKEN_BEDROCK": "k-bedrock"}
+        client = make("anthropic", model, None, env, platform="bedrock", region="eu-west-1")
+        assert run(lambda: client.complete(ask())).text == "hi"
+        close(client)
+        seen = server.requests[0]
+    assert "model" not in seen.body
+    assert seen.body["system"][0]["text"] == "You judge replies."
+    assert seen.headers["authorization"] == "Bearer k-bedrock"
+    assert b"k-gateway" not in server.bodies
+    assert b"k-anthropic" not in server.bodies
+
+
+def test_vertexs_wire(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evalharness.llm.anthropic_backend._need", lambda *_: None)
+    answer = {"content": [{"type": "text", "text": "hi"}], "stop_reason": "end_turn"}
+    path = "/projects/p1/locations/global/publishers/anthropic/models/claude-haiku-5-5:rawPredict"
+    with Faultd(routes={path: always(Raw(200, json.dumps(answer).encode()))}) as server:
+        monkeypatch.setenv("ANTHROPIC_VERTEX_BASE_URL", server.url)
+        client = make("anthropic", "claude-haiku-5-5", platform="vertex", region="global", project="p1")
+        client._sdk.access_token = "k-vertex"
+        assert run(lambda: client.complete(ask())).text == "hi"
+        close(client)
+        assert server.requests[0].headers["authorization"] == "Bearer k-vertex"
+        assert b"k-anthropic" not in server.bodies
+
+
+def test_credentials_that_can_not_be_had_end_the_lane(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evalharness.llm.anthropic_backend._need", lambda *_: None)
+    client = make("anthropic", "claude-haiku-5-5", platform="vertex", region="global", project="p1")
+
+    async def no_token() -> str:
+        raise RuntimeError("Could not resolve API token from the environment")
+
+    monkeypatch.setattr(client._sdk, "_ensure_access_token", no_token)
+    with pytest.raises(ProviderFault) as error:
+        run(lambda: client.complete(ask()))
+    assert (error.value.cause, error.value.fatal) == (Cause.AUTH, True)
 
 
 @pytest.mark.parametrize("name", ["effort", "extra_body", "api", "verbosity", "service_tier"])

@@ -18,7 +18,7 @@ from tests.faultd import RETRYABLE, Answer, Break, Faultd, Raw, Seen, Status, al
 from tests.faultd_wires import Chooser, instance_of
 from tests.llm.doubles import KINDS, SCHEMA, ask, client_of, outcome, run
 
-schemas = st.deferred(
+schemas: st.SearchStrategy[dict[str, Any]] = st.deferred(
     lambda: st.one_of(
         st.builds(
             lambda values: {"enum": values},

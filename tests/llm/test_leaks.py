@@ -144,6 +144,26 @@ def test_what_the_environment_adds_for_a_provider_goes_to_no_other_host(
         assert server.requests[0].headers["authorization"] == "Bearer no-key-needed"
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_requests_to_this_machine_go_to_no_proxy(
+    kind: str, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with Faultd() as proxy, Faultd() as server:
+        for name in ("http_proxy", "https_proxy", "all_proxy"):
+            monkeypatch.setenv(name, proxy.root)
+
+        async def main() -> None:
+            client = client_of(kind, f"http://{host}:{server.port}")
+            await client.complete(REQUEST)
+            await client.close()
+
+        run(main)
+        assert (proxy.count, server.count) == (0, 1)
+
+
 def test_a_key_named_for_the_host_arrives() -> None:
     async def main(kind: str) -> None:
         client = client_of(kind, server.root, OWN_KEY)

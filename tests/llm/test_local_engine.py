@@ -59,7 +59,10 @@ def test_longer_labels_are_followed_to_where_they_part() -> None:
 def test_a_model_without_a_system_message_gets_the_instructions_with_the_dialogue() -> None:
     with fake_server(with_system=False) as server:
         Engine(server, KEY).complete(Request("Judge.", "D", "Q", max_tokens=9), never)
-    assert server.bodies[0]["prompt"] == [BEGIN, *tokens_of("<s>user\nJudge.\n\nDQ</s><s>assistant\n", control=True)]
+    assert server.bodies[0]["prompt"] == [
+        BEGIN,
+        *tokens_of("<s>user\nJudge.\n\nDQ</s><s>assistant\n", control=True),
+    ]
 
 
 def test_a_template_that_hides_the_dialogue_is_refused() -> None:
@@ -71,7 +74,9 @@ def test_text_is_written_greedily_unless_sampling_is_asked_for() -> None:
     with fake_server() as server:
         engine = Engine(server, KEY)
         plain = engine.complete(Request("", "D", "Q", max_tokens=7), never)
-        engine.complete(Request("", "D", "Q", sampling=Sampling(temperature=0.7, seed=5), max_tokens=8), never)
+        engine.complete(
+            Request("", "D", "Q", sampling=Sampling(temperature=0.7, seed=5), max_tokens=8), never
+        )
     assert (plain.text, plain.finish, plain.label_probs) == ("text", Finish.STOP, None)
     asked = [(body["n_predict"], body["temperature"], body["seed"]) for body in server.bodies]
     assert asked == [(7, 0.0, 0), (8, 0.7, 5)]
@@ -88,7 +93,9 @@ def test_a_schema_is_passed_on_without_room_for_white_space() -> None:
 def test_an_answer_cut_off_by_the_limit_says_so() -> None:
     with fake_server() as server:
         server.finish = "length"
-        assert Engine(server, KEY).complete(Request("", "D", "Q", max_tokens=9), never).finish is Finish.LENGTH
+        assert (
+            Engine(server, KEY).complete(Request("", "D", "Q", max_tokens=9), never).finish is Finish.LENGTH
+        )
 
 
 def test_what_does_not_fit_into_the_window_is_refused_before_it_is_computed() -> None:

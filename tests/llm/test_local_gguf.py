@@ -110,7 +110,9 @@ def test_metadata_that_does_not_say_gives_none(tmp_path: Path, content: bytes) -
 
 
 @given(st.binary(max_size=200))
-def test_no_bytes_make_the_look_fail_otherwise(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+def test_no_bytes_make_the_look_fail_otherwise(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
     path = written(tmp_path_factory.mktemp("gguf"), header() + content)
     check_gguf(path)
     found = read_context_length(path)

@@ -41,7 +41,12 @@ def test_a_label_that_begins_another_is_told_apart_by_the_end_of_the_answer() ->
         assert set(candidates) == {END, ord("0"), ord("1")}
         return {END: 0.5, ord("0"): 0.25, ord("1"): 0.25}
 
-    assert spread(spell(["1", "2", "10", "11"]), END, distribution) == {"1": 0.4, "2": 0.2, "10": 0.2, "11": 0.2}
+    assert spread(spell(["1", "2", "10", "11"]), END, distribution) == {
+        "1": 0.4,
+        "2": 0.2,
+        "10": 0.2,
+        "11": 0.2,
+    }
 
 
 def test_the_rest_of_a_label_that_no_other_shares_is_not_asked_for() -> None:

@@ -77,7 +77,11 @@ def test_the_model_and_its_licence_arrive_whole_and_private() -> None:
 @pytest.mark.skipif(os.name != "posix", reason="POSIX rights")
 def test_only_the_user_may_read_what_was_made() -> None:
     path = install("tiny", fetch=fetch).path
-    assert [stat.S_IMODE(p.stat().st_mode) for p in (path, path.parent, path.parent.parent)] == [0o600, 0o700, 0o700]
+    assert [stat.S_IMODE(p.stat().st_mode) for p in (path, path.parent, path.parent.parent)] == [
+        0o600,
+        0o700,
+        0o700,
+    ]
 
 
 def test_a_second_time_nothing_is_fetched() -> None:

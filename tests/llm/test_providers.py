@@ -234,7 +234,7 @@ def test_odd_judge_texts_come_through_unchanged(kind: str) -> None:
         "4/5",
         "```json\n{}\n```",
         '{"score": NaN}',
-        "‮reversed",
+        "\u202ereversed",
         "\x1b[31mred",
         "𝟜",
         "a\x00b",

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Iterable
 from random import Random
 
@@ -63,7 +64,7 @@ class Call:
     @property
     def waits(self) -> list[float]:
         times = [self.start, *self.client.seen]
-        return [later - before for before, later in zip(times, times[1:], strict=False)]
+        return [later - before for before, later in itertools.pairwise(times)]
 
 
 def test_a_good_first_attempt_is_all() -> None:

@@ -47,18 +47,14 @@ def exceptions(name: str) -> list[type[Exception]]:
     return sorted(found, key=lambda kind: kind.__qualname__)
 
 
-def example(kind: type[Exception], status_base: type[Exception]) -> Exception:
+def example(kind: type[Any], status_base: type[Exception]) -> Exception:
     """An instance, made without the constructor where that wants what only the SDK has."""
-    if issubclass(kind, status_base):
-        status = getattr(kind, "status_code", 500)
-        response = httpx2.Response(status if isinstance(status, int) else 500, request=REQUEST, content=b"{}")
-        return (
-            kind("message", response=response, body=None)
-            if kind.__name__ != "OAuthError"
-            else kind(response=response, body=None)
-        )
-    error = kind.__new__(kind)
+    error: Exception = Exception.__new__(kind)
     error.args = ("message",)
+    if issubclass(kind, status_base):
+        status = getattr(kind, "status_code", None)
+        error.status_code = status if isinstance(status, int) else 500  # type: ignore[attr-defined]
+        error.response = httpx2.Response(500, request=REQUEST, content=b"{}")  # type: ignore[attr-defined]
     return error
 
 
@@ -104,7 +100,8 @@ class _Aiohttp(Exception):
 
 
 def aiohttp_error(name: str) -> Exception:
-    return type(name, (_Aiohttp,), {"__module__": "aiohttp.client_exceptions"})()
+    kind: type[Exception] = type(name, (_Aiohttp,), {"__module__": "aiohttp.client_exceptions"})
+    return kind()
 
 
 REFUSED = OSError(errno.ECONNREFUSED, "refused")

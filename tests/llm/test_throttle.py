@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 
 import pytest
@@ -72,7 +73,10 @@ def test_the_limit_never_falls_below_one_and_climbs_back() -> None:
     for number in range(1, 20):
         limit.refused(number, sent=number)
     assert limit.value == 1.0
-    for _ in range(60):
+    for _ in range(4):
+        limit.answered()
+    assert 4.0 < limit.value < 8.0
+    for _ in range(20):
         limit.answered()
     assert limit.value == 8.0
 
@@ -277,7 +281,7 @@ def test_a_dead_provider_is_probed_now_and_then_and_found_again() -> None:
     sent = run(main)
     outage = [moment for moment in sent if moment < 600]
     assert len(outage) < 30
-    assert max(b - a for a, b in zip(outage, outage[1:], strict=False)) < 61
+    assert max(b - a for a, b in itertools.pairwise(outage)) < 61
     assert len([moment for moment in sent if moment >= 600]) == 8
     assert max(sent) < 662
 
@@ -337,7 +341,7 @@ def test_clients_that_see_limits_can_pause_their_lane() -> None:
 
     pool = LimiterPool(clock=FakeClock())
     clients = [Seeing(), Seeing()]
-    limiter = [pool.of(client) for client in clients][0]
+    limiter, _ = (pool.of(client) for client in clients)
     assert limiter.state == "open"
     assert clients[1].on_pause is not None
     clients[1].on_pause(3.0)

@@ -175,7 +175,7 @@ class Constant(Surface):
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch) -> None:
     groups = {
-        registry.CHECKS: {"shouts": Shouts},
+        registry.CHECKS: {"shouts": Shouts, "mute": lambda name: Shouts(name=name, least=0)},
         registry.METRICS: {"constant": Constant, "nonsense": lambda: "no metric"},
     }
     points = {
@@ -195,6 +195,15 @@ def test_plugins_are_found_by_name_with_their_options() -> None:
     assert "constant" in metric_names()
     assert "shouts" in check_names()
     assert parse_corpus_metrics(["shouts(least=3):x", "bleu"]) == (Bleu(),)
+
+
+@pytest.mark.usefixtures("installed")
+def test_options_that_a_plugin_needs() -> None:
+    with pytest.raises(UsageError, match="missing a required argument: 'least'"):
+        parse_metrics(["shouts:x"])
+    with pytest.raises(UsageError, match="mute takes nothing after a colon"):
+        parse_metrics(["mute:x"])
+    assert criteria("mute") == ["mute"]
 
 
 @pytest.mark.usefixtures("installed")

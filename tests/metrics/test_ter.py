@@ -79,6 +79,12 @@ def test_edits_of_long_texts_equal_sacrebleu(seed: int) -> None:
     assert edits("".join(hypothesis), "".join(reference)) == translation_edit_rate(hypothesis, reference)[0]
 
 
+def test_references_are_normalized_twice_as_in_sacrebleu() -> None:
+    """``..5`` becomes ``. .5`` and then ``. . 5``: an identical reply has two of three words wrong."""
+    expected = sacrebleu.TER(normalized=True).sentence_score("..5", ["..5"]).score
+    assert value(Ter(normalized=True), "..5", "..5") == expected == pytest.approx(200 / 3)
+
+
 def test_a_shift_costs_one_edit() -> None:
     assert value(Ter(), "b c d a", "a b c d") == 25.0
 

@@ -25,6 +25,8 @@ def test_intervals():
     assert interval(Estimate(None, None, None, None, 0.95, "m", 0, 0, "nothing")) == "–"
 
 
-@pytest.mark.parametrize(("share", "text"), [(None, "–"), (0, "0 %"), (1, "100 %"), (0.714, "71 %"), (0.025, "2.5 %")])
+@pytest.mark.parametrize(
+    ("share", "text"), [(None, "–"), (0, "0 %"), (1, "100 %"), (0.714, "71 %"), (0.025, "2.5 %")]
+)
 def test_percentages(share: float | None, text: str):
     assert percent(share) == text

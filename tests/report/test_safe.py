@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from evalharness.report.safe import csv_cell, markdown_text
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\tx", "＝1", "\u200b=1", " =1", "|calc", "\r=1", "%0a=1"])
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+1", "-1", "@x", "\tx", "＝1", "\u200b=1", " =1", "|calc", "\r=1", "%0a=1"]
+)
 def test_formulas_are_defused(text: str):
     assert csv_cell(text)[0] == "'" or not csv_cell(text).lstrip().startswith(("=", "+", "-", "@"))
 
@@ -23,7 +25,9 @@ def test_numbers_stay_numbers():
 @given(st.text())
 def test_no_cell_starts_a_formula(text: str):
     cell = csv_cell(text)
-    assert not cell.strip(" \u00a0\u200b\u200c\u200d\ufeff").startswith(("=", "+", "-", "@", "\t", "\r", "|", "%"))
+    assert not cell.strip(" \u00a0\u200b\u200c\u200d\ufeff").startswith(
+        ("=", "+", "-", "@", "\t", "\r", "|", "%")
+    )
 
 
 def test_markdown_is_shown_literally():

@@ -131,7 +131,7 @@ def join_labels(
 
 
 def _names(labels: Sequence[RawLabel], pairs: Sequence[RawPair]) -> str:
-    names = sorted({row.rater for row in (*labels, *pairs)})
+    names = sorted({*(row.rater for row in labels), *(row.rater for row in pairs)})
     return ", ".join(quoted(name, 30) for name in names[:8]) + (" …" if len(names) > 8 else "")
 
 

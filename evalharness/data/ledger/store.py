@@ -266,6 +266,35 @@ class Ledger:
                 ((item.seq, stored_turn(item.turn), scorer) for item in items),
             )
 
+    def absorb(self, piece: Ledger) -> None:
+        """Copy the dialogues, outcomes and attempts of another ledger (inside a transaction)."""
+        offset = int(self._db.execute("SELECT coalesce(max(seq), 0) FROM dialogues").fetchone()[0])
+        scorers: dict[int, int] = {}
+        for key, number in piece.scorer_keys().items():
+            scorers[number] = self.scorer(key, piece.scorers()[number])
+        moved: dict[int, int] = {}
+        for block in piece.dialogue_blocks(1000):
+            for stored in block:
+                self.add_dialogue(stored.load(), stored.source, stored.line)
+                moved[stored.seq] = offset + len(moved) + 1
+        for row in piece._db.execute("SELECT dialogue, turn, scorer, body, crc FROM outcomes"):
+            dialogue, turn, scorer, body, crc = row
+            if crc != schema.checksum(dialogue, turn, scorer, body):
+                raise _damaged(piece.path, f"the outcome of scorer {scorer} on dialogue number {dialogue}")
+            whole = None if turn == schema.WHOLE else turn
+            self.put_encoded(scorers[scorer], [(moved[dialogue], whole, body)])
+        columns = "sample, step, request, started, seconds, state, cause, detail, model, input_tokens, "
+        columns += "output_tokens, cached_tokens, cache_write_tokens, reasoning_tokens, possible, cost"
+        marks = ",".join("?" * 19)
+        for dialogue, turn, scorer, *rest in piece._db.execute(
+            f"SELECT dialogue, turn, scorer, {columns} FROM attempts"  # noqa: S608
+        ):
+            values = (moved.get(dialogue, 0), turn, scorers[scorer], *rest)
+            self._db.execute(
+                f"INSERT INTO attempts (dialogue, turn, scorer, {columns}) VALUES ({marks})",  # noqa: S608
+                values,
+            )
+
     # attempts
 
     def begin_attempt(

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
-from evalharness.data.reading import Origin, Read, Record, RecordError, Rejected, Tally
+from evalharness.data.reading import Read, Record, RecordError, Rejected, Tally
 
 
 class Reader(Protocol):
@@ -57,8 +57,3 @@ class RecordReader(ABC):
                 yield error.rejecting(record)
             else:
                 yield from found
-
-
-def origin_of(record: Record) -> Origin:
-    """Where the record stood."""
-    return Origin(record.source, record.line)

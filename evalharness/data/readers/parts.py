@@ -80,7 +80,7 @@ def record_id(record: Record, key: str = "id") -> str | None:
 
 
 def _exact_text(raw: bytes, key: str, value: float) -> str:
-    """The number as written: 1.10 and 1.1 are two ids. Falls back on the value where the field was renamed."""
+    """The number as written, as 1.10 and 1.1 are two ids; its value where a dialect moved the field."""
     try:
         written = strictjson.loads_keeping_numbers(raw)
     except strictjson.JsonError:

@@ -57,7 +57,7 @@ def _message(index: int, item: Any) -> dict[str, Any]:
 def _call(index: int, text: Any) -> dict[str, Any]:
     """The tool call that a ``function_call`` turn holds as JSON text."""
     try:
-        call = strictjson.loads(text) if isinstance(text, str) else text
+        call = strictjson.loads_scrubbed(text)[0] if isinstance(text, str) else text
     except strictjson.JsonError as error:
         raise RecordError(f"message {index}: the function call is not JSON: {error.message}") from None
     if not isinstance(call, dict):
@@ -69,6 +69,6 @@ def _parsed_tools(text: str) -> Any:
     if not text.strip():
         return None
     try:
-        return strictjson.loads(text)
+        return strictjson.loads_scrubbed(text)[0]
     except strictjson.JsonError as error:
         raise RecordError(f"'tools' is text, but not JSON: {error.message}") from None

@@ -214,7 +214,7 @@ def _parsed(key: str, cell: Any) -> Any:
     if key not in _JSON_CELLS or not isinstance(cell, str) or not cell.lstrip().startswith(("[", "{")):
         return cell
     try:
-        return strictjson.loads(cell)
+        return strictjson.loads_scrubbed(cell)[0]
     except strictjson.JsonError:
         return cell
 

@@ -128,7 +128,9 @@ class GroupView:
 
 def criterion_groups(analysis: Analysis, numbers: dict[Column, int]) -> tuple[GroupView, ...]:
     """The rubrics in the order of the run, judges side by side within each criterion; metrics last."""
-    rubrics = sorted({s.column.rubric for s in analysis.columns}, key=lambda name: (not name, _first(analysis, name)))
+    rubrics = sorted(
+        {s.column.rubric for s in analysis.columns}, key=lambda name: (not name, _first(analysis, name))
+    )
     return tuple(_group(name, analysis, numbers) for name in rubrics)
 
 
@@ -139,7 +141,9 @@ def _first(analysis: Analysis, rubric: str) -> int:
 def _group(rubric: str, analysis: Analysis, numbers: dict[Column, int]) -> GroupView:
     own = [s for s in analysis.columns if s.column.rubric == rubric]
     order = {name: i for i, name in enumerate(dict.fromkeys(s.column.criterion for s in own))}
-    own.sort(key=lambda s: (s.column.criterion != OVERALL, order[s.column.criterion]) if rubric else (False, 0))
+    own.sort(
+        key=lambda s: (s.column.criterion != OVERALL, order[s.column.criterion]) if rubric else (False, 0)
+    )
     rows = _spanned([_criterion(s, numbers[s.column]) for s in own])
     if not rubric:
         return GroupView("Metrics", "computed from the text", False, rows)
@@ -291,7 +295,10 @@ def _scale(column: Column) -> str:
 def _rule(column: Column) -> str:
     if column.passes is None:
         return ""
-    return f"{column.passes}, and a bad answer fails the item" if column.must else column.passes
+    rule = PassRule.parse(column.passes)
+    named = rule.op == "==" and column.levels == ("no", "yes")
+    text = f"“{column.levels[round(rule.bound)]}” is good" if named else column.passes
+    return f"{text}; a bad answer fails the whole item" if column.must else text
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,6 +323,7 @@ def cause_rows(groups: Sequence[GroupView]) -> tuple[CauseRow, ...]:
     found.sort(key=lambda part: (not part[0], part[1]))
     return tuple(
         CauseRow(title, parts[0][2].meaning, failed, tuple((name, count) for _, _, count, name in parts))
-        for (failed, title), parts in ((key, list(own)) for key, own in groupby(found, key=lambda part: part[:2]))
+        for (failed, title), parts in (
+            (key, list(own)) for key, own in groupby(found, key=lambda part: part[:2])
+        )
     )
-

@@ -90,7 +90,9 @@ def sparks(bins: Sequence[Bin]) -> tuple[Spark, ...]:
     for i, part in enumerate(bins):
         height = 0.0 if part.count == 0 else max(1.0, part.count / most * SPARK_HEIGHT)
         bars.append(
-            Spark(round(i * pitch, 2), round(SPARK_HEIGHT - height, 2), round(pitch - 1.5, 2), round(height, 2))
+            Spark(
+                round(i * pitch, 2), round(SPARK_HEIGHT - height, 2), round(pitch - 1.5, 2), round(height, 2)
+            )
         )
     return tuple(bars)
 

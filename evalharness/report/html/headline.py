@@ -15,6 +15,7 @@ from evalharness.report.html.links import dialogue_link, filter_link
 from evalharness.report.html.selection import Chosen
 
 _MOST_LEADING = 4
+_MOST_PARTS = 6
 _MOST_LINKS = 6
 
 
@@ -76,6 +77,7 @@ class Headline:
     counts: tuple[str, ...]
     alerts: tuple[Alert, ...]
     leading: tuple[CriterionView, ...]
+    parts: tuple[CriterionView, ...]
     leading_note: str
     coverage: tuple[Coverage, ...]
     doubts: tuple[str, ...]
@@ -97,6 +99,7 @@ def headline(
         counts=tuple(_counts(analysis.run, execution)),
         alerts=tuple(_alerts(analysis.run, chosen)),
         leading=_leading(rows),
+        parts=_parts(rows),
         leading_note="" if judged else _metrics_note(rows),
         coverage=tuple(_coverage(rows)),
         doubts=tuple(_doubts(analysis, judged)),
@@ -107,9 +110,13 @@ def headline(
 
 def plural(count: int, noun: str) -> str:
     """``1 dialogue``, ``2 dialogues``, ``2 replies``."""
+    return f"{count:,} {_noun(count, noun)}"
+
+
+def _noun(count: int, noun: str) -> str:
     if count == 1:
-        return f"1 {noun}"
-    return f"{count:,} {noun[:-1]}ies" if noun.endswith("y") else f"{count:,} {noun}s"
+        return noun
+    return f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
 
 
 def _counts(run: RunFacts, execution: Execution | None) -> Iterator[str]:
@@ -152,7 +159,9 @@ def _alerts(run: RunFacts, chosen: Chosen) -> Iterator[Alert]:
             "The figures cover all of them. This page holds those with failures, the lowest values and the widest "
             "disagreement, then a random sample, so lists show fewer than the figures count; scores.jsonl has all."
         )
-        yield Alert("note", f"{len(chosen.entries):,} of {chosen.dialogues:,} dialogues are in this page", text)
+        yield Alert(
+            "note", f"{len(chosen.entries):,} of {chosen.dialogues:,} dialogues are in this page", text
+        )
 
 
 def _leading(rows: Sequence[CriterionView]) -> tuple[CriterionView, ...]:
@@ -165,6 +174,13 @@ def _leading(rows: Sequence[CriterionView]) -> tuple[CriterionView, ...]:
         if choice:
             return tuple(choice[:_MOST_LEADING])
     return ()
+
+
+def _parts(rows: Sequence[CriterionView]) -> tuple[CriterionView, ...]:
+    """The criteria of a single overall, below it."""
+    if sum(row.overall for row in rows) != 1:
+        return ()
+    return tuple(row for row in rows if row.judged and not row.overall)[:_MOST_PARTS]
 
 
 def _metrics_note(rows: Sequence[CriterionView]) -> str:
@@ -194,14 +210,20 @@ def _doubts(analysis: Analysis, judged: Sequence[CriterionView]) -> Iterator[str
 def _reading(rows: Sequence[CriterionView], chosen: Chosen) -> Iterator[Link]:
     yield from _extremes(rows)
     if chosen.failed:
-        yield Link("failures", filter_link(s="failed", rows="items"), chosen.failed)
+        yield Link(_noun(chosen.failed, "failed item"), filter_link(s="failed", rows="items"), chosen.failed)
     if _several_judges(rows):
         yield Link("judges disagree", filter_link(sort="disagreement", rows="items"))
     if chosen.unfound:
-        yield Link("evidence not found", filter_link(flag="unfound", rows="items"), chosen.unfound)
+        noun = _noun(chosen.unfound, "item")
+        yield Link(
+            f"{noun} with evidence not found", filter_link(flag="unfound", rows="items"), chosen.unfound
+        )
     hidden = sum(Flag.INVISIBLE in entry.flags for entry in chosen.entries)
     if hidden:
-        yield Link("invisible characters", filter_link(flag="invisible", rows="dialogues"), hidden)
+        noun = _noun(hidden, "dialogue")
+        yield Link(
+            f"{noun} with invisible characters", filter_link(flag="invisible", rows="dialogues"), hidden
+        )
 
 
 def _extremes(rows: Sequence[CriterionView]) -> Iterator[Link]:

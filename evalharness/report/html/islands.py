@@ -54,7 +54,9 @@ def _facets(entries: Sequence[Entry]) -> dict[str, dict[str, int]]:
         for key, value in entry.facets.items():
             if len(found[key]) <= _MOST_VALUES:
                 found[key].add(value)
-    slicing = {key: sorted(values) for key, values in sorted(found.items()) if 2 <= len(values) <= _MOST_VALUES}
+    slicing = {
+        key: sorted(values) for key, values in sorted(found.items()) if 2 <= len(values) <= _MOST_VALUES
+    }
     return {key: {value: i for i, value in enumerate(values)} for key, values in slicing.items()}
 
 

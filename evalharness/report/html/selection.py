@@ -156,7 +156,11 @@ class Selector:
         )
 
     def _note_low(self, joined: Joined, low: Low | None, chance: str) -> None:
-        if low is None or (len(self._lowest) == _LOWEST and (low.share, chance) >= self._lowest[-1][:2]):
+        if (
+            low is None
+            or low.share == 1.0
+            or (len(self._lowest) == _LOWEST and (low.share, chance) >= self._lowest[-1][:2])
+        ):
             return
         name, text = reading_text(joined.stored.body, low.turn)
         insort(self._lowest, (low.share, chance, Lowest(name, text, low)), key=lambda known: known[:2])

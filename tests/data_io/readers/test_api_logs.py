@@ -272,3 +272,38 @@ def test_plain_records_of_the_same_file_are_read_too(tmp_path: Path) -> None:
     path = put(tmp_path / "a.jsonl", native("plain"), {**ANTHROPIC, "id": "blocks"})
     assert ids(reads(path)) == ["plain", "blocks"]
     assert list(read_dialogues([path], ReadOptions(format="anthropic"))) == reads(path)
+
+
+def test_batch_files_and_hidden_thoughts(tmp_path: Path) -> None:
+    reply = {
+        "type": "message",
+        "content": [{"type": "redacted_thinking", "data": "x"}, {"type": "text", "text": "y"}],
+    }
+    batch = {"custom_id": "b", "params": {"messages": [ASK]}, "response": {"body": reply}}
+    dialogue = one(tmp_path, batch).dialogue
+    assert (dialogue.id, talk(dialogue)) == ("b", [("user", "hi"), ("assistant", "y")])
+    assert dialogue.messages[1].metadata == {"thinking": "[redacted]"}
+
+
+def test_reasoning_at_the_end_is_told_and_other_outputs_are_json(tmp_path: Path) -> None:
+    items = [
+        {"type": "file_search_call", "id": "f", "results": [{"file": "a"}]},
+        {"type": "reasoning", "summary": []},
+    ]
+    thought = {"type": "reasoning", "summary": [{"text": "hm"}]}
+    read = one(tmp_path, {"id": "a", "input": "hi", "output": [*items, thought]})
+    assert talk(read.dialogue) == [("user", "hi"), ("assistant", ""), ("tool", '[{"file": "a"}]')]
+    assert "reasoning without a message left out" in read.notes
+
+
+@pytest.mark.parametrize(
+    ("name", "record", "words"),
+    [
+        ("openai", {"messages": [ASK], "choices": [{"message": CHAT_REPLY}, 3]}, "a choice has no 'message'"),
+        ("anthropic", {"messages": {}}, "the messages are an object"),
+        ("anthropic", {"messages": [{"role": "user", "content": [{"type": "tool_result", "tool_use_id": []}]}]},
+         "message 0: 'tool_use_id' is a list"),
+    ],
+)  # fmt: skip
+def test_other_problems(tmp_path: Path, name: str, record: dict, words: str) -> None:
+    assert words in refused(tmp_path, record, format=name)

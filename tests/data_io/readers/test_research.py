@@ -362,3 +362,21 @@ def test_mt_bench_as_published() -> None:
             assert turn is not None
             assert by_id[name].messages[turn].role == "assistant"
     assert sum(bool(dialogue.messages[1].references) for dialogue in by_id.values()) == 40 * 6
+
+
+@pytest.mark.parametrize("record", [USR, TURN, LISTED, TAU])
+def test_a_broken_line_does_not_lose_the_others(tmp_path: Path, record: dict) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(f"{json.dumps(record)}\n{{broken\n")
+    kinds = [isinstance(outcome, Read) for outcome in read_dialogues([str(path)])]
+    assert kinds == [True] * (len(kinds) - 1) + [False]
+    assert len(kinds) > 1
+
+
+def test_a_broken_line_of_mt_bench_files_is_rejected_in_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(f"{json.dumps(QUESTION)}\n{{broken\n{json.dumps(answer('m1', 'x'))}\n")
+    bad, good = read_dialogues([str(path)])
+    assert not isinstance(bad, Read)
+    assert bad.problem.line == 2
+    assert isinstance(good, Read)

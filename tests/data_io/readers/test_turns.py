@@ -149,3 +149,9 @@ def test_parquet_of_turns_and_of_nested_messages(tmp_path: Path) -> None:
 def test_a_container_can_be_forced(tmp_path: Path) -> None:
     path = csv(tmp_path, *ROWS, name="export.txt")
     assert ids(reads(path, format="csv")) == ["c1", "c2"]
+
+
+def test_a_surrogate_inside_a_json_cell_is_replaced(tmp_path: Path) -> None:
+    header = "id,role,content,references\n"
+    (read,) = reads(csv(tmp_path, 'a,assistant,x,"[""\\ud800y""]"\n', header=header))
+    assert read.dialogue.messages[0].references == ("\ufffdy",)

@@ -2,6 +2,7 @@
 
 const ROW = 58;
 const SPARE = 6;
+const LEAST = 12;
 
 class List {
   constructor(run) {
@@ -91,12 +92,12 @@ class List {
     return -1;
   }
 
-  /** Rows that can be seen, in a list that scrolls by itself or with the page. */
+  /** Rows that can be seen, in a list that scrolls by itself or with the page; never none, for those who can't scroll. */
   #inSight() {
     const rows = this.items.getBoundingClientRect();
     const frame = this.element.getBoundingClientRect();
     const top = Math.max(0, frame.top) - rows.top;
-    const bottom = Math.min(window.innerHeight, frame.bottom) - rows.top;
+    const bottom = Math.max(Math.min(window.innerHeight, frame.bottom) - rows.top, top + LEAST * ROW);
     const from = Math.max(0, Math.floor(top / ROW) - SPARE);
     return [from, Math.min(this.rows.length, Math.ceil(bottom / ROW) + SPARE)];
   }

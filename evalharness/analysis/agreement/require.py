@@ -1,0 +1,97 @@
+"""Requirements on figures: ``kappa>=.6``, ``tone:spearman.low>=.5``."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from evalharness.analysis.agreement.sides import known_statistic
+from evalharness.analysis.agreement.types import Kind, Row
+from evalharness.errors import Problem, UsageError
+
+_FORM = re.compile(
+    r"\s*(?:(?P<scope>[^:<>=]+(?::[^:<>=]+)*?):)?(?P<name>[A-Za-z][A-Za-z0-9_]*)(?P<limit>\.low|\.high)?\s*"
+    r"(?P<op>>=|<=|>|<)\s*(?P<bound>[+-]?(?:\d+\.?\d*|\.\d+))\s*"
+)
+_OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
+    ">=": operator.ge,
+    "<=": operator.le,
+    ">": operator.gt,
+    "<": operator.lt,
+}
+_OTHERS = ("alt_test_omega", "alt_test_omega_clustered", "alt_test_rho")
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """A bound on a statistic of every judge, or of those that ``scope`` names (a scorer or a criterion)."""
+
+    text: str
+    statistic: str
+    limit: str
+    op: str
+    bound: float
+    scope: str = ""
+
+
+def parse_requirement(text: str) -> Requirement:
+    """The requirement that a text states; a :class:`UsageError` for anything else."""
+    match = _FORM.fullmatch(text)
+    if match is None:
+        fix = "Write [SCORER or CRITERION:]STATISTIC[.low]>=NUMBER, for example kappa>=.6 or spearman.low>=.5."
+        raise UsageError(f"--require {text!r} is no requirement", fix=fix)
+    name = match["name"]
+    known = name if name in _OTHERS or name.startswith("pair_") else known_statistic(name)
+    limit = (match["limit"] or "").lstrip(".")
+    return Requirement(text.strip(), known, limit, match["op"], float(match["bound"]), (match["scope"] or "").strip())
+
+
+def missed(requirements: Sequence[Requirement], rows: Sequence[Row]) -> list[Problem]:
+    """One problem for each figure that misses a requirement, or for a requirement that meets no figure.
+
+    All items, pooled or as grouped by request; judges, and metrics only where the scope names them.
+    """
+    return [problem for requirement in requirements for problem in _missed(requirement, rows)]
+
+
+def _missed(requirement: Requirement, rows: Sequence[Row]) -> Iterator[Problem]:
+    chosen = [row for row in rows if _applies(requirement, row)]
+    groupings = [row.grouping for row in chosen]
+    first = groupings[0] if groupings else ""
+    chosen = [row for row in chosen if row.grouping == first]
+    if not chosen:
+        yield Problem(f"{requirement.text}: no figure of a judge is meant by this")
+    for row in chosen:
+        value = _value(requirement, row)
+        name = f"{row.scorer} on {row.criterion}"
+        if value is None:
+            why = row.estimate.undefined or "it has no interval"
+            yield Problem(f"{requirement.text}: undefined for {name} ({why})")
+        elif not _OPERATORS[requirement.op](value, requirement.bound):
+            which = {"low": "lower limit of ", "high": "upper limit of "}.get(requirement.limit, "")
+            yield Problem(f"{requirement.text}: {which}{row.statistic} is {value:.3f} for {name}")
+
+
+def _applies(requirement: Requirement, row: Row) -> bool:
+    if row.statistic != requirement.statistic or row.slice:
+        return False
+    if not requirement.scope:
+        return row.kind is Kind.JUDGE
+    scopes = (row.scorer.casefold(), row.criterion.casefold(), f"{row.scorer}:{row.criterion}".casefold())
+    meant = requirement.scope.casefold()
+    if meant == row.criterion.casefold():
+        return row.kind is Kind.JUDGE
+    return meant in scopes
+
+
+def _value(requirement: Requirement, row: Row) -> float | None:
+    estimate = row.estimate
+    match requirement.limit:
+        case "low":
+            return estimate.low
+        case "high":
+            return estimate.high
+        case _:
+            return estimate.value

@@ -1,0 +1,1 @@
+"""Agreement of judges and metrics with labels, as JSON, a console table, CSV and a page."""

@@ -1,0 +1,129 @@
+"""Agreement for the terminal: per criterion the ceiling, judges, metrics and baselines in one table."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from evalharness.analysis.agreement.budget import BudgetRow
+from evalharness.analysis.agreement.types import Agreement, CriterionReport, Row
+from evalharness.core.text import one_line
+from evalharness.report.agreement.selection import Line, lines_of, rows_of, statistics_of, title
+from evalharness.report.figures import NOTHING, interval, number
+
+_SHOWN_METRICS = 12
+
+
+def agreement_text(agreement: Agreement, width: int = 100, *, color: bool = False, everything: bool = False) -> str:
+    """The summary, then a table and sentences for each criterion; all rows where ``everything`` is asked for."""
+    out = io.StringIO()
+    console = Console(
+        file=out, width=width, force_terminal=color, no_color=not color, color_system="standard" if color else None,
+        highlight=False, emoji=False, markup=False,
+    )  # fmt: skip
+    console.print(Text(one_line(agreement.summary, 2000)))
+    for note in agreement.notes:
+        console.print(Text(f"note: {one_line(note, 300)}"))
+    for report in agreement.criteria:
+        console.print(Text(""))
+        console.print(Text(heading(report), style="bold"))
+        console.print(_table(agreement, report))
+        for line in sentences(report):
+            console.print(Text(one_line(line, 400)))
+        if everything:
+            console.print(_all_rows(rows_of(agreement, report)))
+    pairs = [row for row in agreement.rows if row.unit.value == "pair"]
+    if pairs:
+        console.print(Text("\npreferences between two replies", style="bold"))
+        console.print(_all_rows(pairs))
+    return out.getvalue().rstrip("\n")
+
+
+def heading(report: CriterionReport) -> str:
+    """A criterion with its counts."""
+    parts = [
+        f"{report.labelled:,} labelled {report.unit.value}s",
+        "1 rater" if report.raters == 1 else f"{report.raters} raters",
+    ]
+    if report.unscored:
+        parts.append(f"{report.unscored:,} of them not scored")
+    if report.unlabelled:
+        parts.append(f"{report.unlabelled:,} scored without a label")
+    name = report.criterion if report.criterion.casefold() == report.label.casefold() else (
+        f"{report.criterion} (labels: {report.label})"
+    )  # fmt: skip
+    return f"{one_line(name, 60)} · {' · '.join(parts)}"
+
+
+def sentences(report: CriterionReport) -> list[str]:
+    """What is said of each judge, the missing ceiling, and notes."""
+    said = [
+        f"{verdict.scorer}: {sentence}" for verdict in report.verdicts for sentence in verdict.sentences
+    ]
+    return [*said, *([report.ceiling_note] if report.ceiling_note else []), *report.notes]
+
+
+def _table(agreement: Agreement, report: CriterionReport) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    statistics = statistics_of(report)
+    table.add_column("scorer", overflow="fold")
+    for name in statistics:
+        table.add_column(title(name), justify="right", no_wrap=True)
+    table.add_column("n", justify="right")
+    table.add_column("groups", justify="right")
+    for line in lines_of(agreement, report):
+        table.add_row(*_cells(line, statistics))
+    return table
+
+
+def _cells(line: Line, statistics: Iterable[str]) -> list[Text]:
+    first = next((line.figures[name] for name in statistics if name in line.figures), None)
+    name = f"{line.scorer} · {line.rubric}" if line.rubric else line.scorer
+    cells = [Text(one_line(name, 60))]
+    cells += [Text(_figure(line.figures.get(statistic))) for statistic in statistics]
+    n, groups = (first.estimate.n, first.estimate.groups) if first else (0, 0)
+    return [*cells, Text(f"{n:,}"), Text(f"{groups:,}")]
+
+
+def _figure(row: Row | None) -> str:
+    if row is None:
+        return ""
+    if row.estimate.value is None:
+        return f"{NOTHING} ({one_line(row.reason, 30)})"
+    return interval(row.estimate)
+
+
+def _all_rows(rows: Iterable[Row]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("scorer", "statistic", "grouping", "slice"):
+        table.add_column(name, overflow="fold")
+    for name in ("value", "n", "groups", "undefined"):
+        table.add_column(name, justify="right")
+    table.add_column("reason", overflow="fold")
+    for row in rows:
+        table.add_row(
+            Text(one_line(row.scorer, 40)), Text(one_line(row.statistic, 60)), Text(row.grouping),
+            Text(one_line(row.slice, 40)), Text(interval(row.estimate)), Text(f"{row.estimate.n:,}"),
+            Text(f"{row.estimate.groups:,}"), Text(str(row.undefined)), Text(one_line(row.reason, 80)),
+        )  # fmt: skip
+    return table
+
+
+def budget_text(rows: Iterable[BudgetRow], half_width: float) -> str:
+    """The plan of labels as a table."""
+    out = io.StringIO()
+    console = Console(file=out, width=100, no_color=True, highlight=False, emoji=False, markup=False)
+    table = Table(box=None, pad_edge=False)
+    for name in ("statistic", "if it is", "commoner class", "labels"):
+        table.add_column(name, justify="left" if name == "statistic" else "right")
+    for row in rows:
+        share = "" if row.prevalence is None else f"{row.prevalence:.0%}"
+        table.add_row(title(row.statistic), number(row.value), share, f"{row.labels:,}")
+    console.print(Text(f"labels for a 95 % interval of ±{half_width:g}, items independent"))
+    console.print(table)
+    console.print(Text("Items of one group tell less: with m items a group of correlation r, multiply by 1 + (m-1) r."))
+    return out.getvalue().rstrip("\n")

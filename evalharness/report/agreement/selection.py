@@ -1,0 +1,82 @@
+"""Which rows stand in the first table of a criterion, and in what order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from evalharness.analysis.agreement.types import (
+    AMONG,
+    LEAVE_ONE_OUT,
+    PAIRWISE,
+    Agreement,
+    CriterionReport,
+    Kind,
+    Row,
+)
+
+TITLES = {
+    "cohen_kappa": "kappa",
+    "cohen_kappa_quadratic": "kappa, quadratic",
+    "cohen_kappa_linear": "kappa, linear",
+    "gwet_ac1": "AC1",
+    "percent": "agreement",
+    "spearman": "Spearman",
+    "pearson": "Pearson",
+    "kendall_tau_b": "Kendall tau-b",
+    "krippendorff_interval": "alpha, interval",
+    "krippendorff_ordinal": "alpha, ordinal",
+    "krippendorff_nominal": "alpha, nominal",
+    LEAVE_ONE_OUT: "one rater against the others",
+    PAIRWISE: "two raters",
+    AMONG: "all raters",
+}
+_ORDER = (Kind.HUMAN, Kind.JUDGE, Kind.METRIC, Kind.BASELINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One scorer in the first table: its figures by statistic."""
+
+    scorer: str
+    rubric: str
+    kind: Kind
+    figures: Mapping[str, Row]
+
+
+def title(name: str) -> str:
+    """A statistic's or ceiling's name for people."""
+    return TITLES.get(name, name.replace("_", " "))
+
+
+def rows_of(agreement: Agreement, report: CriterionReport) -> list[Row]:
+    """The rows of a criterion."""
+    return [row for row in agreement.rows if row.criterion == report.criterion and row.unit is report.unit]
+
+
+def statistics_of(report: CriterionReport) -> tuple[str, ...]:
+    """The columns of the first table: what is shown first, and Spearman, which every scorer has."""
+    return report.shown if "spearman" in report.shown or report.scale.nominal else (*report.shown, "spearman")
+
+
+def lines_of(agreement: Agreement, report: CriterionReport) -> list[Line]:
+    """The first table: the human ceiling, judges, metrics and baselines, each kind by its leading figure."""
+    statistics = statistics_of(report)
+    found: dict[tuple[Kind, str, str], dict[str, Row]] = {}
+    for row in rows_of(agreement, report):
+        if not row.slice and row.statistic in statistics:
+            figures = found.setdefault((row.kind, row.scorer, row.rubric), {})
+            figures.setdefault(row.statistic, row)
+    lines = [Line(scorer, rubric, kind, figures) for (kind, scorer, rubric), figures in found.items()]
+    return sorted(lines, key=lambda line: _place(line, statistics))
+
+
+def _place(line: Line, statistics: Sequence[str]) -> tuple[int, float, str, str]:
+    values = [line.figures[name].estimate.value for name in statistics if name in line.figures]
+    known = [value for value in values if value is not None]
+    return _ORDER.index(line.kind), -known[0] if known else 2.0, line.scorer, line.rubric
+
+
+def groupings_of(agreement: Agreement) -> tuple[str, ...]:
+    """The groupings of the rows, in order of appearance."""
+    return tuple(dict.fromkeys(row.grouping for row in agreement.rows if not row.slice))

@@ -1,0 +1,61 @@
+"""A run in pieces gives the report of the run in one piece."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evalharness.engine.shards import Shard
+from evalharness.errors import UsageError
+from tests.cli.runner import DATASETS, run
+
+SAMPLE = DATASETS / "sample.jsonl"
+
+
+def _piece(number: int, count: int, *more: str) -> str:
+    out = f"piece{number}of{count}{''.join(more)}"
+    ran = run("score", SAMPLE, "--metric", "bleu,surface", "--shard", f"{number}/{count}", "-o", out, *more)
+    assert ran.code == 0, ran.err
+    return out
+
+
+def test_merged_pieces_equal_the_whole():
+    assert run("score", SAMPLE, "--metric", "bleu,surface", "-o", "whole").code == 0
+    pieces = [_piece(number, 3) for number in (3, 1, 2)]
+    merged = run("runs", "merge", *pieces, "--out", "merged")
+    assert merged.code == 0, merged.err
+    for name in ("report.json", "scores.jsonl", "scores.csv", "report.html"):
+        assert Path("merged", name).read_bytes() == Path("whole", name).read_bytes(), name
+
+
+def test_gaps_overlaps_and_other_settings_are_refused():
+    one, two = _piece(1, 3), _piece(2, 3)
+    gap = run("runs", "merge", one, two, "--out", "m")
+    assert gap.code == 2
+    assert "piece 3 of 3 is missing" in gap.err
+    double = run("runs", "merge", one, one, two, "--out", "m")
+    assert "are both piece 1/3" in double.err
+    other = _piece(3, 3, "--turns=last")
+    assert "--turns" in run("runs", "merge", one, two, other, "--out", "m").err
+    assert not Path("m").exists()
+
+
+def test_a_piece_is_not_mixed_with_another():
+    out = _piece(1, 3)
+    ran = run("score", SAMPLE, "--metric", "bleu,surface", "--shard", "2/3", "-o", out)
+    assert ran.code == 2
+    assert "--shard: changed" in ran.err
+
+
+@given(st.text(), st.integers(1, 20))
+def test_every_group_is_in_exactly_one_piece(group: str, count: int):
+    assert sum(Shard(number, count).holds(group) for number in range(1, count + 1)) == 1
+
+
+@pytest.mark.parametrize("text", ["0/3", "4/3", "1", "a/b", "1/0", "-1/3", "1/3/5"])
+def test_nonsense_is_no_shard(text: str):
+    with pytest.raises(UsageError, match="is no shard"):
+        Shard.parse(text)

