@@ -59,6 +59,24 @@ class Visit:
         self.page.on("dialog", self._dialog)
         self.page.on("request", lambda request: self._request(request.url, own))
 
+    def until(self, condition: str, wanted: object = True) -> None:
+        """Wait until a JavaScript expression has a value; what it is instead is told after ten seconds.
+
+        (Playwright's own waiting evaluates strings in the page, which the page's policy forbids.)
+        """
+        found = self.page.evaluate(
+            """async ([wanted]) => {
+                const value = () => { try { return %s } catch { return null } };
+                const equal = () => JSON.stringify(value()) === JSON.stringify(wanted);
+                const end = performance.now() + 10000;
+                while (!equal() && performance.now() < end) await new Promise((done) => setTimeout(done, 20));
+                return value();
+            }"""
+            % condition,
+            [wanted],
+        )
+        assert found == wanted, condition
+
     def assert_quiet(self) -> None:
         """Nothing was said, asked or fetched."""
         assert (self.console, self.dialogs, self.requests) == ([], [], [])

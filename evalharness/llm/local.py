@@ -29,11 +29,13 @@ from evalharness.core.registry import unknown_name
 from evalharness.core.scores import Cause
 from evalharness.core.text import one_line
 from evalharness.errors import MissingDependencyError, UsageError
+from evalharness.llm.bodies import MalformedBody
 from evalharness.llm.client import Capabilities, ProviderFault, Reply, Request
 from evalharness.llm.faults import same_fault
 from evalharness.llm.local_engine import Engine, StoppedError
 from evalharness.llm.local_gguf import read_context_length
 from evalharness.llm.local_models import ModelFile, find_model
+from evalharness.llm.local_prompt import UnusableTemplateError
 
 _LOG = logging.getLogger("evalharness.llm.local")
 
@@ -208,8 +210,8 @@ def server_parameters(path: str, context_tokens: int, threads: int = 0, verbosit
     """How llama.cpp is set up here. ``verbosity`` 0 keeps it silent, 1 lets errors through to stderr.
 
     The beginning of a prompt is often known from another question, so that the rest is computed in batches of any
-    size. With flash attention or 16-bit floats in its cache llama.cpp rounds differently by size of batch, which was
-    seen to move probabilities by .03. Without the one and with bfloat16 answers are equal to the last bit.
+    size. With flash attention or a cache in half precision llama.cpp rounds differently by size of batch, which was
+    seen to move probabilities by .03. Without the former and with bfloat16 answers are equal to the last bit.
     """
     xllamacpp = _library()
     params = xllamacpp.CommonParams()
@@ -273,18 +275,24 @@ def _start(path: str, context_tokens: int, threads: int, verbosity: int = 0) -> 
     xllamacpp = _library()
     params = server_parameters(path, context_tokens, threads, verbosity)
     key = secrets.token_urlsafe(32)
-    params.api_keys = [
-        key
-    ]  # its HTTP side listens on loopback, where other users of the machine could reach it
+    # Its HTTP side listens on loopback, where other users of the machine could reach it.
+    params.api_keys = [key]
     try:
         return Engine(xllamacpp.Server(params), key)
-    except RuntimeError as error:
-        raise _unloadable("llama.cpp refuses it") from error
+    except (UnusableTemplateError, MalformedBody) as error:
+        raise _unloadable(str(error)) from None
+    except RuntimeError:
+        raise _unloadable("llama.cpp refuses it, perhaps for want of memory") from None
 
 
 def _try_in_child(file: ModelFile, context_tokens: int) -> None:
     """Load the model in a child process first: llama.cpp ends the whole process on some damaged files."""
-    environ = {**os.environ, "GGML_NO_BACKTRACE": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    ours = str(Path(__file__).resolve().parents[2])
+    environ = {
+        **os.environ,
+        "GGML_NO_BACKTRACE": "1",
+        "PYTHONPATH": os.pathsep.join([ours, *filter(None, sys.path)]),
+    }
     command = [sys.executable, "-P", "-c", _TRIAL, str(file.path), str(context_tokens)]
     try:
         done = subprocess.run(
@@ -305,9 +313,7 @@ def _complaint(stderr: str) -> str:
     """The first thing that llama.cpp complains of; later lines follow from it."""
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     telling = [line for line in lines if _COMPLAINT.match(line) or "GGML_ASSERT" in line] or lines[-1:]
-    return (
-        one_line(_COMPLAINT.sub("", telling[0])) if telling else "llama.cpp ended the process that tried it"
-    )
+    return one_line(_COMPLAINT.sub("", telling[0])) if telling else "llama.cpp ended the trial process"
 
 
 def _unloadable(reason: str) -> ProviderFault:

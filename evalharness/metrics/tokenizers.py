@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 
 import regex
 
@@ -28,8 +28,8 @@ _DASH_AFTER_DIGIT = re.compile(r"([0-9])(-)")
 _ENTITIES = (("&quot;", '"'), ("&amp;", "&"), ("&lt;", "<"), ("&gt;", ">"))
 
 _ASCII_WORD = re.compile(r"[a-z0-9]+")
+_SEPARATORS = {code: " " for code in range(128) if not chr(code).isalnum()}
 _STEMMED_FROM = 4  # ROUGE leaves shorter words as they are
-_REMEMBERED_TO = 32
 
 # Scripts written without spaces give a token per character; every emoji is a token, with its modifiers and joiners.
 _UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}"
@@ -102,12 +102,13 @@ class AsciiWords:
     name: str = "ascii"
 
     def prepare(self, text: str) -> str:
-        """The text itself."""
-        return text
+        """The text in lower case, with spaces for what separates words if it is all ASCII."""
+        text = text.lower()
+        return text.translate(_SEPARATORS) if text.isascii() else text
 
     def split(self, chunk: str) -> list[str]:
         """Runs of a–z and 0–9, stemmed if wished."""
-        words = _ASCII_WORD.findall(chunk.lower())
+        words = [chunk] if chunk.isascii() and chunk.isalnum() else _ASCII_WORD.findall(chunk)
         return [_stemmed(word) for word in words] if self.stem else words
 
 
@@ -196,12 +197,7 @@ def word_tokenizer(name: str, stem: bool = False) -> Tokenizer:
 
 
 def _stemmed(word: str) -> str:
-    if len(word) < _STEMMED_FROM:
-        return word
-    return _remembered_stem(word) if len(word) <= _REMEMBERED_TO else stem(word)
-
-
-_remembered_stem = lru_cache(maxsize=100_000)(stem)
+    return word if len(word) < _STEMMED_FROM else stem(word)
 
 
 @cache

@@ -35,6 +35,18 @@ def close(client: Client) -> None:
     run(client.close)
 
 
+def text_of(client: Client) -> str:
+    """The text of one reply; the client is closed."""
+
+    async def main() -> str:
+        try:
+            return (await client.complete(ask())).text
+        finally:
+            await client.close()
+
+    return run(main)
+
+
 def test_unknown_back_ends_get_near_names() -> None:
     with pytest.raises(UsageError, match="Did you mean openai"):
         make("opanai")
@@ -186,8 +198,7 @@ def test_bedrocks_wire(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("ANTHROPIC_CUSTOM_HEADERS", "x-gateway: k-gateway")
         env = {"AWS_BEARER_TOKEN_BEDROCK": "k-bedrock"}
         client = make("anthropic", model, None, env, platform="bedrock", region="eu-west-1")
-        assert run(lambda: client.complete(ask())).text == "hi"
-        close(client)
+        assert text_of(client) == "hi"
         seen = server.requests[0]
     assert "model" not in seen.body
     assert seen.body["system"][0]["text"] == "You judge replies."
@@ -204,8 +215,7 @@ def test_vertexs_wire(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("ANTHROPIC_VERTEX_BASE_URL", server.url)
         client = make("anthropic", "claude-haiku-5-5", platform="vertex", region="global", project="p1")
         client._sdk.access_token = "k-vertex"
-        assert run(lambda: client.complete(ask())).text == "hi"
-        close(client)
+        assert text_of(client) == "hi"
         assert server.requests[0].headers["authorization"] == "Bearer k-vertex"
         assert b"k-anthropic" not in server.bodies
 
@@ -219,7 +229,7 @@ def test_credentials_that_can_not_be_had_end_the_lane(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(client._sdk, "_ensure_access_token", no_token)
     with pytest.raises(ProviderFault) as error:
-        run(lambda: client.complete(ask()))
+        text_of(client)
     assert (error.value.cause, error.value.fatal) == (Cause.AUTH, True)
 
 

@@ -20,7 +20,12 @@ from tests.metrics.replies import texts, turn, values
 def test_codes_are_equal_where_tokens_are(written: list[str]) -> None:
     tokenizer = AsciiWords(stem=True)
     coded = "".join(Codebook(tokenizer).encode(written))
-    tokens = [token for text in written for chunk in text.split() for token in tokenizer.split(chunk)]
+    tokens = [
+        token
+        for text in map(tokenizer.prepare, written)
+        for chunk in text.split()
+        for token in tokenizer.split(chunk)
+    ]
     assert len(coded) == len(tokens)
     assert len(set(zip(coded, tokens, strict=True))) == len(set(coded)) == len(set(tokens))
 

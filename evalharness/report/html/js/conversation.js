@@ -146,12 +146,14 @@ class Conversation {
 
   #message(message, index, names, quotes) {
     const item = itemOf(this.run, this.dialogue, index);
-    const marks = [
-      ...(quotes.get(index) ?? []).flatMap(([quote, column]) => quoteMarks(message.content, quote, "evidence-mark", `evidence for ${visible(column.label)}, ${visible(column.scorer)}`)),
-      ...hitMarks(message.content, searchTerms(this.filter.q)),
+    const terms = searchTerms(this.filter.q);
+    const title = (column) => `evidence for ${visible(column.label)}, ${visible(column.scorer)}`;
+    const marker = (text) => [
+      ...(quotes.get(index) ?? []).flatMap(([quote, column]) => quoteMarks(text, quote, "evidence-mark", title(column))),
+      ...hitMarks(text, terms),
     ];
     const verdicts = item === null ? null : this.verdicts.panel(item, `Scores of message ${index}`);
-    return messageElement(this.dialogue, message, { index, marks, verdicts, answers: names.get(message.tool_call_id) ?? message.name });
+    return messageElement(this.dialogue, message, { index, marker, verdicts, answers: names.get(message.tool_call_id) ?? message.name });
   }
 
   /** What the outcomes of the chosen turn (or of the whole dialogue) quote, by message. */

@@ -23,7 +23,6 @@ class App {
   start() {
     window.addEventListener("hashchange", () => this.follow());
     this.follow();
-    if (!this.here) this.#openFirst();
     const idle = window.requestIdleCallback ?? ((task) => setTimeout(task, 500));
     idle(() => this.search.prepare());
   }
@@ -32,7 +31,10 @@ class App {
   follow() {
     const asked = readAddress(location.hash);
     if (!asked) {
-      if (!this.listed) this.apply(this.filter);
+      if (!this.listed) {
+        this.apply(this.filter);
+        this.#openFirst();
+      }
       return;
     }
     const place = asked.id === null ? null : this.#place(asked);

@@ -3,7 +3,7 @@
 const LONG_TEXT = 12_000;
 const FOLDED_LINES = 12;
 
-/** A text that may be very long: its start, and the rest when asked for. `marks` marks parts of it. */
+/** A text that may be very long: its start, and the rest when asked for. `marks` are parts of it to mark. */
 const longText = (text, marks, tag = "div") => {
   const body = el(tag, { class: "text", dir: "auto" });
   const full = text.length <= LONG_TEXT;
@@ -23,19 +23,13 @@ const fold = (summary, content, attributes = {}) => el("details", { class: "fold
 
 const pre = (text) => el("pre", { dir: "auto", tabindex: "0" }, shown(text.slice(0, LONG_TEXT)), text.length > LONG_TEXT && ` … (${text.length.toLocaleString("en")} characters)`);
 
-const toolCall = (call) => {
-  const { name, arguments: given } = call.function;
-  return fold(
-    [el("span", { class: "fold-kind" }, "calls "), el("code", {}, bdi(name)), el("span", { class: "preview" }, bdi(brief(given, 80)))],
-    pre(indented(given) ?? given), { class: "fold call" },
-  );
-};
-
-const toolResult = (message, name, marks) => {
-  const text = indented(message.content) ?? message.content;
-  const body = text === message.content ? longText(text, marks, "pre") : pre(text);
-  const title = [el("span", { class: "fold-kind" }, "result"), name && el("code", {}, bdi(name)), el("span", { class: "preview" }, bdi(brief(message.content, 80)))];
-  return fold(title, body, { class: "fold result", open: marks.length > 0 });
+/** JSON or other text of a tool, indented where nothing that is to be marked is lost by it; open where it is marked. */
+const toolText = (kind, name, text, marker) => {
+  const tidy = indented(text) ?? text;
+  const plain = marker(tidy).length ? tidy : marker(text).length ? text : tidy;
+  const marks = marker(plain);
+  const title = [el("span", { class: "fold-kind" }, kind), name && el("code", {}, bdi(name)), el("span", { class: "preview" }, bdi(brief(text, 80)))];
+  return fold(title, longText(plain, marks, "pre"), { class: "fold tool-text", open: marks.length > 0 });
 };
 
 const documents = (title, docs) =>
@@ -48,8 +42,8 @@ const metadataList = (metadata) =>
   el("dl", { class: "metadata" }, Object.entries(metadata).map(([key, value]) =>
     el("div", {}, el("dt", {}, bdi(key)), el("dd", { dir: "auto" }, shown(typeof value === "string" ? value : JSON.stringify(value))))));
 
-/** A message; `parts` are `{index, marks, verdicts, answers}`: marks in its text, the panel beside it, its tool's name. */
-const messageElement = (dialogue, message, { index, marks, verdicts, answers }) => {
+/** A message; `marker` finds what to mark in a text of it, `verdicts` stand beside it, `answers` is its tool's name. */
+const messageElement = (dialogue, message, { index, marker, verdicts, answers }) => {
   const { role } = message;
   const heading = el(
     "h4", { class: "m-head" },
@@ -59,10 +53,11 @@ const messageElement = (dialogue, message, { index, marks, verdicts, answers }) 
     message.given && el("span", { class: "tag", title: "History that is not scored." }, "given"),
   );
   const empty = !message.content && !message.tool_calls?.length;
-  const body = role === "tool" ? toolResult(message, answers, marks) : message.content ? longText(message.content, marks) : empty && el("p", { class: "none" }, "(empty)");
+  const content = message.content && longText(message.content, marker(message.content));
+  const body = role === "tool" ? toolText("result", answers, message.content, marker) : content ? content : empty && el("p", { class: "none" }, "(empty)");
   return el(
     "li", { class: `message ${role}${verdicts ? " scored" : ""}`, id: `m-${index}`, tabindex: "-1" },
-    el("div", { class: "m-main" }, heading, body, (message.tool_calls ?? []).map(toolCall), references(message.references),
+    el("div", { class: "m-main" }, heading, body, (message.tool_calls ?? []).map((call) => toolText("calls", call.function.name, call.function.arguments, marker)), references(message.references),
       documents(count(message.context?.length ?? 0, "context document"), message.context),
       message.metadata && fold("metadata", metadataList(message.metadata))),
     verdicts && el("div", { class: "m-side" }, verdicts),
