@@ -185,7 +185,7 @@ class _Http:
         """Token ids of a text. ``control`` reads control tokens as such, ``begin`` adds what begins a prompt."""
         if not text and not begin:
             return ()
-        body = {"content": clean_text(text), "parse_special": control, "add_special": begin}
+        body: dict[str, Json] = {"content": clean_text(text), "parse_special": control, "add_special": begin}
         return tuple(list_in(self.ask("POST", "/tokenize", body), "tokens"))
 
     def frame(self) -> Frame:

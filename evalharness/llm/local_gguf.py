@@ -108,7 +108,8 @@ def _read_value(file: BinaryIO) -> int | float | bytes | None:
     if kind == _STRING:
         return _read_string(file)
     if kind == _ARRAY:
-        return _skip_array(file)
+        _skip_array(file)
+        return None
     return _read_scalar(file, kind)
 
 

@@ -172,14 +172,16 @@ def _about(column: ScoreColumn, table: ScoreTable, labels: Ratings, options: Agr
         return False
     mapped = {key.casefold(): value for key, value in options.map.items()}
     wanted = mapped.get(own.criterion.casefold(), own.criterion).casefold()
-    if own.criterion == OVERALL and OVERALL not in mapped and not _has_overall(column, table):
+    if own.criterion == OVERALL and OVERALL not in mapped and not _has_overall(column, table, mapped):
         return labels.criterion.casefold() in (OVERALL, "overall")
     return wanted == labels.criterion.casefold()
 
 
-def _has_overall(column: ScoreColumn, table: ScoreTable) -> bool:
-    same = [c.column for c in table.columns if c.column.scorer == column.column.scorer]
-    return any(c.rubric == column.column.rubric and c.criterion.casefold() == "overall" for c in same)
+def _has_overall(column: ScoreColumn, table: ScoreTable, mapped: Mapping[str, str]) -> bool:
+    """Whether the same rubric has a criterion of its own that labels called overall belong to."""
+    own = column.column
+    same = [c.column for c in table.columns if (c.column.scorer, c.column.rubric) == (own.scorer, own.rubric)]
+    return any(mapped.get(c.criterion.casefold(), c.criterion).casefold() == "overall" for c in same)
 
 
 def _name(judged: Sequence[ScoreColumn], labels: Ratings) -> str:
