@@ -62,6 +62,7 @@ class _ColumnSums:
         self.usable = 0
         self.asked = 0
         self.uncited = 0
+        self.warnings: Counter[str] = Counter()
 
     def add(self, row: OutcomeRow, result: Result) -> None:
         self.all.add(row.cluster, result)
@@ -70,6 +71,8 @@ class _ColumnSums:
         if isinstance(result, Score):
             self.distribution.add(result.value)
             self.uncited += any(not evidence.found for evidence in result.evidence)
+            if result.extra and isinstance(result.extra.get("warning"), str):
+                self.warnings[str(result.extra["warning"])] += 1
             if result.stats:
                 for system in {"", row.system}:
                     self._sum_stats(system, result.stats)
@@ -100,6 +103,7 @@ class _ColumnSums:
             systems=tuple(self._system(name) for name in sorted(self.systems)[:_MOST_SYSTEMS]),
             samples=(self.usable, self.asked) if self.asked else None,
             uncited=self.uncited,
+            warnings=_ranked(self.warnings),
         )
 
     def _system(self, name: str) -> SystemRow:
@@ -143,7 +147,7 @@ def _corpus(metric: CorpusMetric, sums: Mapping[Column, _ColumnSums]) -> Iterabl
     for column, collected in found.items():
         for system in sorted(collected.stats):
             totals, count = collected.stats[system]
-            yield CorpusScore(column, system, metric.corpus(column, totals), count)
+            yield CorpusScore(column, system, metric.corpus(column, totals), count, metric.corpus_signature(column))
 
 
 def _bounds(column: Column, tally: Tally, mean: float | None) -> tuple[float, float] | None:

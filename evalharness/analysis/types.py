@@ -68,7 +68,8 @@ class ColumnSummary:
 
     ``mean`` is over scored items, its interval clustered by group; undefined for nominal columns. ``bounds`` are the
     means that would hold if every failed and pending item had the worst or the best value of the scale: there when
-    something is missing and the scale is bounded. ``samples`` are usable and asked verdicts where several were asked.
+    something is missing and the scale is bounded. ``samples`` are usable and asked verdicts where several were asked,
+    ``uncited`` counts scores with evidence that is not in the dialogue, ``warnings`` what scorers said about scores.
     """
 
     column: Column
@@ -82,6 +83,7 @@ class ColumnSummary:
     systems: tuple[SystemRow, ...]
     samples: tuple[int, int] | None = None
     uncited: int = 0
+    warnings: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,7 @@ class CorpusScore:
     system: str
     value: float
     items: int
+    signature: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from evalharness.api.folder import RunFolder
 from evalharness.api.version import version
 from evalharness.data.files import write_text
 from evalharness.data.ledger.store import Ledger
-from evalharness.metrics.spec import parse_metrics
+from evalharness.metrics.spec import parse_corpus_metrics
 from evalharness.report.document import report_json
 from evalharness.report.execution import execution_json
 from evalharness.report.page import report_page
@@ -57,7 +57,7 @@ def render(ledger: Ledger, analysis: Analysis, name: str) -> Iterable[str] | str
 def stored_analysis(ledger: Ledger) -> Analysis:
     """The Analysis of a run from its ledger alone."""
     specs = ledger.get("metrics")
-    metrics = parse_metrics([str(spec) for spec in specs] if isinstance(specs, list) else [])
+    metrics = parse_corpus_metrics([str(spec) for spec in specs] if isinstance(specs, list) else [])
     partial = ledger.get("partial")
     return analyse_ledger(ledger, metrics, partial=partial if isinstance(partial, str) else None)
 

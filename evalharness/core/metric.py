@@ -38,3 +38,7 @@ class CorpusMetric(Metric, Protocol):
     def corpus(self, column: Column, totals: Sequence[float]) -> float:
         """The corpus score of the items whose ``Score.stats`` add up to ``totals``, in the column's units."""
         ...
+
+    def corpus_signature(self, column: Column) -> str:
+        """The signature of the corpus score; some options differ from the scores of single items."""
+        ...

@@ -89,6 +89,7 @@ def why(summary: ColumnSummary) -> str:
     parts = [f"{name} {count}" for name, count in (*tally.failed, *tally.skipped)]
     if tally.pending:
         parts.append(f"pending {tally.pending}")
+    parts += [f"{count}× {one_line(text, 60)}" for text, count in summary.warnings]
     if summary.bounds is not None:
         parts.append(f"mean within {number(summary.bounds[0])}…{number(summary.bounds[1])}")
     return ", ".join(parts)

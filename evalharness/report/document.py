@@ -61,6 +61,7 @@ def _summary(summary: ColumnSummary) -> dict[str, Json]:
         if summary.samples is None
         else {"usable": summary.samples[0], "asked": summary.samples[1]},
         "evidence_not_found": summary.uncited,
+        "warnings": [{"warning": text, "count": count} for text, count in summary.warnings],
         "distribution": [_bin(part) for part in summary.distribution],
         "systems": [_system(row) for row in summary.systems],
     }
@@ -128,5 +129,5 @@ def _corpus(score: CorpusScore) -> dict[str, Json]:
         "system": score.system or None,
         "value": score.value,
         "items": score.items,
-        "signature": score.column.signature,
+        "signature": score.signature,
     }

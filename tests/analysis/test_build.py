@@ -88,6 +88,9 @@ class _Sum:
         assert column == COLUMN
         return totals[0]
 
+    def corpus_signature(self, column):
+        return "sum"
+
 
 def test_corpus_scores_sum_sufficient_statistics_by_system():
     rows = [
