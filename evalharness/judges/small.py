@@ -36,7 +36,7 @@ def small_request(
     answers = ", ".join(labels) if labels else range_text(criterion)
     return Request(
         system=template("small_system").strip(),
-        shared=_small_transcript(item, marker, span),
+        shared=_small_transcript(item, span),
         ask=fill(name, {"question": _question(criterion), "labels": answers}),
         fence=marker,
         labels=labels,
@@ -55,14 +55,14 @@ def _question(criterion: Criterion) -> str:
     return "\n".join([criterion.question, *levels])
 
 
-def _small_transcript(item: Item, marker: str, span: Span) -> str:
-    lines = [f"Dialogue #{marker}"]
-    lines.extend(f"Document: {shown_text(document.text)}" for document in dict.fromkeys(item.context))
+def _small_transcript(item: Item, span: Span) -> str:
+    """The dialogue without a fence: its marker made the smallest models' answers useless (see docs/judges.md), and no
+    verdict is read from text where the probabilities of labels are asked."""
+    lines = [f"Document: {shown_text(document.text)}" for document in dict.fromkeys(item.context)]
     if span.start > 0:
         lines.append(f"({span.start} earlier messages are not shown)")
     lines.extend(_message_line(message) for message in item.dialogue.messages[span.start : span.stop])
-    lines.append(f"End of dialogue #{marker}\n")
-    return "\n".join(lines)
+    return "\n".join(lines) + "\n"
 
 
 def _message_line(message: Message) -> str:

@@ -162,6 +162,17 @@ def _make_replay(
     return [Replay(spec.name, rubric, recordings) for rubric in rubrics]
 
 
+def _make_fitted(
+    spec: JudgeSpec, rubrics: Sequence[Rubric], _options: JudgeOptions, _models: Mapping[str, Json]
+) -> list[Judge]:
+    from evalharness.data.fitted import read_fitted
+    from evalharness.judges.fitted import Fitted
+
+    _refuse_pairs(spec, rubrics)
+    model = read_fitted(spec.model)
+    return [Fitted(spec.name, rubric, model) for rubric in rubrics]
+
+
 def _make_pointwise(
     spec: JudgeSpec, rubrics: Sequence[Rubric], options: JudgeOptions, models: Mapping[str, Json]
 ) -> list[Judge]:
@@ -185,5 +196,5 @@ def _plugin(backend: str) -> JudgeMaker | None:
     return load_plugin(JUDGES, backend)
 
 
-_MAKERS: Mapping[str, JudgeMaker] = {"replay": _make_replay}
-_FILE_BACKENDS = ("replay", "local")
+_MAKERS: Mapping[str, JudgeMaker] = {"replay": _make_replay, "fitted": _make_fitted}
+_FILE_BACKENDS = ("replay", "fitted", "local")
