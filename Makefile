@@ -11,10 +11,10 @@ demo: $(VENV)/.run  ## score the sample dialogues with the local judge
 
 test: $(VENV)/.dev  ## the test suite without the slow part
 	-@$(BIN)/evalharness judges install smollm2 --quiet
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 test-slow: $(VENV)/.dev  ## everything, the slow part included
-	$(BIN)/python -m pytest -q -m "slow or not slow"
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "slow or not slow"
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -65,17 +65,16 @@ class Visit:
         (Playwright's own waiting evaluates strings in the page, which the page's policy forbids.)
         """
         found = self.page.evaluate(
-            """async ([wanted]) => {
-                const value = () => { try { return %s } catch { return null } };
+            f"""async ([wanted]) => {{
+                const value = () => {{ try {{ return {condition} }} catch {{ return null }} }};
                 const equal = () => JSON.stringify(value()) === JSON.stringify(wanted);
                 const end = performance.now() + 10000;
                 while (!equal() && performance.now() < end) await new Promise((done) => setTimeout(done, 20));
                 return value();
-            }"""
-            % condition,
+            }}""",
             [wanted],
         )
-        assert found == wanted, condition
+        assert found == wanted, f"{condition} is {found!r}"
 
     def assert_quiet(self) -> None:
         """Nothing was said, asked or fetched."""

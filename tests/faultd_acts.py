@@ -106,7 +106,7 @@ class Raw:
         line.reply(response(self.status, self.body, self.headers), self.delay)
 
 
-def Status(  # noqa: N802 (reads as one of the acts)
+def Status(
     status: int, code: str = "", message: str = "", retry_after: str | None = None, **headers: str
 ) -> Raw:
     """An error answer with an error object that every wire understands."""
@@ -169,12 +169,12 @@ class Unclosed:
         line.keep_silent()
 
 
-def Bomb(size: int = 50_000_000, level: int = 9) -> Raw:  # noqa: N802
+def Bomb(size: int = 50_000_000, level: int = 9) -> Raw:
     """A small gzip body that becomes ``size`` bytes of JSON white space."""
     return Raw(200, gzip.compress(b" " * size, level), {"content-encoding": "gzip"})
 
 
-def Redirect(status: int, location: str) -> Raw:  # noqa: N802
+def Redirect(status: int, location: str) -> Raw:
     """A redirect to another address."""
     return Raw(status, b"", {"location": location})
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,8 @@ def test_it_works_where_an_event_loop_is_running(tmp_path: Path):
         )
         return done.analysis
 
-    analysis = asyncio.run(in_a_notebook())
+    with ThreadPoolExecutor(1) as thread:  # browser tests may keep a loop running in the main thread
+        analysis = thread.submit(asyncio.run, in_a_notebook()).result()
     assert analysis.columns[0].tally.scored == 1
 
 

@@ -92,9 +92,8 @@ def _seconds_or_date(value: str | None, sent: datetime) -> float | None:
 
 
 def _scaled(value: str | None, unit: float) -> float | None:
-    if value is None or not _NUMBER.fullmatch(value.strip()):
-        return None
-    return _positive(float(value) * unit)
+    match = _NUMBER.fullmatch(value.strip()) if value is not None else None
+    return None if match is None else _positive(float(match.group()) * unit)
 
 
 def _duration(value: str) -> float | None:

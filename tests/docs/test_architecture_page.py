@@ -6,9 +6,10 @@ import configparser
 import re
 from pathlib import Path
 
-from evalharness.data import cache
+from evalharness.data import baselines, cache
 from evalharness.data.ledger import schema
 from evalharness.report import document, execution
+from evalharness.report.gate import document as gate_document
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
@@ -38,5 +39,7 @@ def test_format_versions_are_current():
         "ledger": str(schema.VERSION),
         "report.json": str(document.SCHEMA_VERSION),
         "execution.json": str(execution.SCHEMA_VERSION),
+        "gate.json": str(gate_document.SCHEMA_VERSION),
+        "baseline file": str(baselines.VERSION),
         "verdict cache": str(cache._VERSION),
     }

@@ -75,7 +75,7 @@ def loud(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_fault_shows_the_key_or_the_dialogue(kind: str, loud: pytest.LogCaptureFixture) -> None:
     async def main() -> list[str]:
-        client = client_of(kind, server.root, OWN_KEY, timeout=0.5)
+        client = client_of(kind, server.root, OWN_KEY, timeout=30.0)
         found = []
         for name, step in [*ACTS.items(), ("echo", None)]:
             server.script = echo if step is None else always(step)

@@ -270,7 +270,7 @@ async def many(
     kind: str, root: str, rows: int, policy: RetryPolicy, width: int = 8
 ) -> tuple[dict[str, str], ListLog]:
     """What each row came to, over one client and one limiter."""
-    client = client_of(kind, root, timeout=0.5)
+    client = client_of(kind, root, timeout=30.0)
     limiter = LimiterPool(Bounds(concurrency=width, breaker_threshold=1000), FakeClock()).of(client)
     log = ListLog()
     found: dict[str, str] = {}
@@ -327,9 +327,12 @@ def test_drips_and_hangs_end_at_the_attempts_deadline() -> None:
         return Answer() if seen.attempt > 2 else (Drip(0.02) if seen.attempt == 1 else Hang())
 
     with Faultd(script) as server:
-        found, log = run(lambda: many("chat", server.root, 3, RetryPolicy(attempt_timeout=0.15)))
+        found, log = run(lambda: many("chat", server.root, 3, RetryPolicy(attempts=20, attempt_timeout=0.15)))
     assert all(text.startswith("{") for text in found.values())
-    assert len(log.begun) == 9
+    assert log.begun.count(3) == 3
+    ended = [end for _, end in log.ended if isinstance(end, ProviderFault)]
+    assert len(ended) == len(log.begun) - 3 >= 6
+    assert all(end.cause is Cause.TIMEOUT and end.unknown_outcome for end in ended)
 
 
 def test_no_log_counts() -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from evalharness.llm.retry_after import LONGEST, exhausted_for, retry_after
@@ -101,6 +101,9 @@ def test_a_successful_answer_must_state_that_nothing_remains() -> None:
     assert exhausted_for({"anthropic-ratelimit-requests-remaining": "0"}) is None
 
 
+@example({"retry-after": "0\x1f"})
+@example({"retry-after": "0001-01-01", "date": "Mon, 01 Jan 0001 00:00:00 +2359"})
+@example({"x-ratelimit-reset": "9999-12-31T23:59:59-23:59", "date": "Mon, 01 Jan 0001 00:00:00 +2359"})
 @given(
     st.dictionaries(
         st.sampled_from(

@@ -202,7 +202,7 @@ def test_the_data_comes_back_as_it_was():
 def test_cells_say_value_failure_skip_level_and_nothing():
     index = islands(small_run().page())["run-index"]
     names = [(column["scorer"], column["criterion"]) for column in index["columns"]]
-    items = {row[0]: {item[0]: item[2] for item in row[8]} for row in index["dialogues"]}
+    items = {row[0]: {item[0]: item[2] for item in row[7]} for row in index["dialogues"]}
     at = names.index(("gpt-5-mini", "helpfulness"))
     assert items["parcel-v2"][5][at] == 1.5
     assert items["refund"][5][at] == [1, index["causes"].index("timeout")]

@@ -85,8 +85,7 @@ def test_search_finds_texts_rationales_and_phrases(chromium: Any, small_page: Pa
             seen.until(NAMES, found)
         assert page.locator(".list .nothing").is_visible()
         page.fill("#search", "june")
-        page.wait_for_selector("mark.hit")
-        assert page.locator("mark.hit").first.inner_text() == "June"
+        seen.until("document.querySelector('mark.hit')?.textContent", "June")
         page.focus("#search")
         page.keyboard.press("Escape")
         seen.until(ROWS, 3)
@@ -156,6 +155,7 @@ def test_a_link_to_a_turn_opens_it_with_its_evidence_marked(chromium: Any, small
         assert page.evaluate("document.activeElement.id") == "m-5"
         assert page.locator("#m-4 mark.evidence-mark").all_inner_texts() == ["on its way"]
         assert page.locator("#m-4 details.tool-text").get_attribute("open") is not None
+        page.keyboard.press("x")
         page.locator("#m-5 .evidence .cite").first.click()
         assert page.evaluate("document.activeElement.id") == "m-4"
         assert page.evaluate("location.hash") == "#parcel/5"

@@ -1,0 +1,105 @@
+"""`evalharness calibrate` as a user calls it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.agreement.runs import dialogue, make_run, small_run, write_lines
+from tests.cli.runner import run
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return small_run(tmp_path_factory.mktemp("calibrate"), 120)
+
+
+def lenient_labels(path: Path, count: int = 60) -> Path:
+    """Humans give one point less than the judge (never below 1), on half of the items."""
+    rows = [
+        {"dialogue": f"d{2 * i}", "turn": 1, "criterion": "tone", "rater": "a", "value": max(1, (2 * i) % 5)}
+        for i in range(count)
+    ]
+    return write_lines(path, rows)
+
+
+def test_curve_and_debiased_mean_undo_leniency(folder: Path, tmp_path: Path) -> None:
+    ran = run("calibrate", folder, "-l", lenient_labels(tmp_path / "l.jsonl"), "--json", "-o", tmp_path / "c.json")
+    assert ran.code == 0, ran.err
+    (found,) = ran.json["calibrations"]
+    assert found["knots"] == [[1, 1], [2, 1], [3, 2], [4, 3], [5, 4]]
+    mean = found["mean"]
+    human = np.mean([max(1, i % 5) for i in range(120)])
+    assert mean["judge_only"] == pytest.approx(3)
+    assert mean["debiased"]["low"] <= human <= mean["debiased"]["high"]
+    assert mean["debiased"]["high"] - mean["debiased"]["low"] < mean["human_only"]["high"] - mean["human_only"]["low"]
+    assert mean["effective_labels"] > mean["labels"] == 60
+    assert found["ece_calibrated"]["value"] < found["ece_raw"]["value"]
+    assert found["half_width"] is not None
+
+
+def test_binary_judge_gets_brier_and_corrected_rate(folder: Path, tmp_path: Path) -> None:
+    rows = [
+        {"dialogue": f"d{i}", "turn": 1, "criterion": "safe", "rater": "a", "value": "no" if i % 5 == 0 else "yes"}
+        for i in range(60)
+    ]
+    ran = run("calibrate", folder, "-l", write_lines(tmp_path / "l.jsonl", rows), "--json", "-o", tmp_path / "c.json")
+    (found,) = ran.json["calibrations"]
+    parts = found["murphy"]
+    total = parts["reliability"] - parts["resolution"] + parts["uncertainty"] + parts["within"]
+    assert found["brier"]["value"] == pytest.approx(parts["brier"]) == pytest.approx(total)
+    assert found["rate_rogan_gladen"]["low"] <= 0.8 <= found["rate_rogan_gladen"]["high"]
+
+
+def test_calibration_is_applied_and_keeps_raw_values(folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "c.json"
+    run("calibrate", folder, "-l", lenient_labels(tmp_path / "l.jsonl"), "-q", "-o", file)
+    ran = run("calibrate", folder, "--apply", file, "-o", tmp_path / "out.jsonl")
+    assert ran.code == 0, ran.err
+    rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert len(rows) == 120
+    assert {(row["raw"], row["calibrated"]) for row in rows} == {(1, 1), (2, 1), (3, 2), (4, 3), (5, 4)}
+
+
+def test_calibration_of_another_judge_is_refused(folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "c.json"
+    run("calibrate", folder, "-l", lenient_labels(tmp_path / "l.jsonl"), "-q", "-o", file)
+    outputs = [
+        {"dialogue": "d0", "turn": 1, "criterion": name, "outputs": [value]} for name, value in (("tone", 2), ("safe", 1))
+    ]
+    (tmp_path / "other").mkdir()
+    other = make_run(tmp_path / "other", [dialogue("d0", ["hi"])], outputs)
+    ran = run("calibrate", other, "--apply", file)
+    assert ran.code == 2
+    assert "changed: recording" in ran.err
+    assert not (other / "calibrated.jsonl").exists()
+
+
+def test_a_file_that_is_no_calibration_is_refused(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text('{"format": 1, "calibrations": [{}]}')
+    assert run("calibrate", folder, "--apply", tmp_path / "x.json").code == 2
+    assert run("calibrate", folder).code == 2
+
+
+def test_drawing_probabilities_weigh_the_labels(tmp_path: Path) -> None:
+    dialogues = [dialogue(f"d{i}", ["hi"], metadata={"chance": 0.5 if i % 2 else 1.0}) for i in range(80)]
+    outputs = [
+        {"dialogue": f"d{i}", "turn": 1, "criterion": name, "outputs": [value]}
+        for i in range(80)
+        for name, value in (("tone", 4.0 if i % 2 else 2.0), ("safe", 1.0))
+    ]
+    folder = make_run(tmp_path, dialogues, outputs)
+    rows = [
+        {"dialogue": f"d{i}", "turn": 1, "criterion": "tone", "rater": "a", "value": (4 if i % 2 else 2) - (i % 3 == 0)}
+        for i in range(80)
+        if i % 2 == 0 or i % 4 == 1
+    ]
+    labels = write_lines(tmp_path / "l.jsonl", rows)
+    out = tmp_path / "c.json"
+    ran = run("calibrate", folder, "-l", labels, "--probability", "chance", "--json", "-o", out)
+    assert ran.code == 0, ran.err
+    assert "weighted" in ran.json["calibrations"][0]["mean"]["debiased"]["method"]
+    assert run("calibrate", folder, "-l", labels, "--probability", "nothing", "-o", out).code == 2

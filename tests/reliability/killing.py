@@ -1,0 +1,61 @@
+"""The program, killed by SIGKILL at a named point: ``KILL_AT=POINT:N`` dies at the N-th passage."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from evalharness.api import rendering, scoring
+from evalharness.cli import cli
+from evalharness.cli.outcome import guarded
+from evalharness.data import files
+from evalharness.data.cache import VerdictCache
+from evalharness.data.ledger.store import Ledger
+
+POINTS: dict[str, tuple[Any, str, bool]] = {
+    "before_ingest": (Ledger, "clear_dialogues", True),
+    "in_ingest": (Ledger, "add_dialogue", False),
+    "before_attempt": (Ledger, "begin_attempt", True),
+    "after_attempt": (Ledger, "begin_attempt", False),
+    "before_end": (Ledger, "end_attempt", True),
+    "after_end": (Ledger, "end_attempt", False),
+    "after_cache": (VerdictCache, "put", False),
+    "before_outcome": (Ledger, "put", True),
+    "after_outcome": (Ledger, "put", False),
+    "before_outputs": (scoring, "write_outputs", True),
+    "between_outputs": (rendering, "write_text", False),
+    "before_replace": (files.os, "replace", True),
+    "after_outputs": (scoring, "write_outputs", False),
+}
+"""Where to die: the owner and name of a function, and whether before or after it."""
+
+
+def _deadly(function: Callable[..., Any], passage: int, *, before: bool) -> Callable[..., Any]:
+    passed = 0
+
+    def wrapped(*arguments: Any, **named: Any) -> Any:
+        nonlocal passed
+        passed += 1
+        if before and passed == passage:
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = function(*arguments, **named)
+        if passed == passage:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    return wrapped
+
+
+def main() -> int:
+    """Arm the point and run the command."""
+    name, _, passage = os.environ["KILL_AT"].partition(":")
+    owner, function, before = POINTS[name]
+    setattr(owner, function, _deadly(getattr(owner, function), int(passage or 1), before=before))
+    return guarded(cli, sys.argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,120 @@
+"""Random faults of a provider change neither scores nor counts; refusals and limits stop a run in time."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+
+from evalharness.api import scoring
+from evalharness.llm.backoff import Backoff
+from evalharness.llm.retry import RetryPolicy
+from tests.cli.runner import report
+from tests.faultd import RETRYABLE, Status, always, good, mixed
+from tests.reliability.bench import PRICES, Bench
+
+
+@pytest.fixture(autouse=True)
+def no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retries follow at once, so that no time is lost."""
+    monkeypatch.setattr(scoring, "RetryPolicy", partial(RetryPolicy, backoff=Backoff(base=0.0, cap=0.0)))
+
+
+def _mixed_faults(bench: Bench, seeds: range) -> None:
+    bench.write(50)
+    assert bench.here("whole", "--no-cache").code == 0
+    whole = bench.report("whole")
+    bench.server.script = mixed(RETRYABLE, 0.3)
+    for seed in seeds:
+        bench.server.seed = seed
+        bench.forget()
+        bench.remove("r")
+        ran = bench.here("r", "--no-cache")
+        assert ran.code == 0, (seed, ran.err)
+        assert bench.report("r") == whole, seed
+        attempts = bench.attempts("r")
+        assert attempts["ok"] == 50
+        assert sum(attempts.values()) == bench.server.count > 50
+
+
+def test_mixed_faults_leave_the_report_byte_equal(bench: Bench):
+    _mixed_faults(bench, range(10))
+
+
+@pytest.mark.slow
+def test_mixed_faults_of_a_thousand_seeds(bench: Bench):
+    _mixed_faults(bench, range(1000))
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        Status(401, "invalid_api_key"),
+        Status(402, "payment_required"),
+        Status(429, "insufficient_quota"),
+        Status(404, "model_not_found"),
+    ],
+    ids=["401", "402", "quota", "404"],
+)
+def test_a_refusal_stops_the_judge_at_once_and_the_run_resumes(bench: Bench, refusal: Status):
+    assert bench.here("whole", "--no-cache").code == 0
+    bench.forget()
+    bench.server.script = always(refusal)
+    ran = bench.here("r", "--no-cache", "--concurrency", "4")
+    assert ran.code == 3, ran.err
+    assert 1 <= bench.server.count <= 4
+    assert report(bench.work / "r") != report(bench.work / "whole")
+    bench.server.script = good
+    assert bench.here("r", "--no-cache", "--concurrency", "4").code == 0
+    assert bench.report("r") == bench.report("whole")
+
+
+def test_max_cost_stops_before_the_limit_and_a_higher_one_goes_on(bench: Bench):
+    (bench.work / "evalharness.yaml").write_text(PRICES)
+    assert bench.here("r", "--max-cost", "0.004", "--no-cache").code == 3
+    sent = bench.server.count
+    assert 0 < sent < bench.rows
+    assert bench.execution("r")["cost_usd"] <= 0.004
+    assert bench.here("r", "--max-cost", "5", "--no-cache").code == 0
+    assert bench.server.count == bench.rows
+
+
+def test_max_cost_needs_a_price(bench: Bench):
+    ran = bench.here("r", "--max-cost", "1")
+    assert ran.code == 2
+    assert "price of m is not known" in ran.err
+    assert bench.server.count == 0
+
+
+def test_max_failures_stops_the_run(bench: Bench):
+    bench.server.script = always(Status(400, "invalid_request_error"))
+    ran = bench.here("r", "--max-failures", "2", "--concurrency", "1", "--no-cache")
+    assert ran.code == 3, ran.err
+    assert bench.server.count == 3
+
+
+def test_a_dry_run_sends_nothing_and_makes_no_folder(bench: Bench):
+    ran = bench.here("r", "--dry-run")
+    assert ran.code == 0, ran.err
+    assert bench.server.count == 0
+    assert not (bench.work / "r").exists()
+
+
+@pytest.mark.parametrize(
+    "change", [("--temperature", "0.5"), ("--epoch", "two"), ("--max-tokens", "300"), ("--samples", "2")]
+)
+def test_another_setting_shares_no_cached_verdict(bench: Bench, change: tuple[str, str]):
+    (bench.work / "evalharness.yaml").write_text("models:\n  m: {temperature: true}\n")
+    assert bench.here("a").code == 0
+    bench.forget()
+    ran = bench.here("b", *change)
+    assert ran.code == 0, ran.err
+    assert bench.server.count >= bench.rows
+
+
+def test_the_same_settings_share_every_verdict(bench: Bench):
+    assert bench.here("a").code == 0
+    bench.forget()
+    assert bench.here("b").code == 0
+    assert bench.server.count == 0
+    assert bench.report("a") == bench.report("b")

@@ -1,0 +1,153 @@
+"""Stopping, sharing a folder, changed jobs and damage: what a resumed run may and may not do."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+
+from evalharness.data.ledger import schema
+from tests.cli.runner import report
+from tests.faultd import Act, Answer, Hang, Seen, good
+from tests.reliability.bench import RUBRIC, Bench, ended
+
+FLAGS = ("--no-cache", "--concurrency", "2")
+
+
+class Signaller:
+    """Sends signals to a child at its first requests, then answers or stays silent."""
+
+    def __init__(self, signals: list[int], act: Act) -> None:
+        self.signals = signals
+        self.act = act
+        self.pid = 0
+        self.known = threading.Event()
+
+    def __call__(self, seen: Seen) -> Act:
+        self.known.wait(60)
+        if self.signals:
+            os.kill(self.pid, self.signals.pop(0))
+        return self.act
+
+
+@pytest.mark.parametrize(
+    ("signals", "act", "code"),
+    [
+        ([signal.SIGINT], Answer(), 130),
+        ([signal.SIGTERM], Answer(), 143),
+        ([signal.SIGINT, signal.SIGTERM], Hang(), 130),
+    ],
+    ids=["interrupt", "terminate", "twice"],
+)
+def test_a_signal_ends_in_a_marked_report_that_resumes(bench: Bench, signals: list[int], act: Act, code: int):
+    assert bench.here("whole", *FLAGS).code == 0
+    bench.forget()
+    script = bench.server.script = Signaller(list(signals), act)
+    child = bench.start("r", *FLAGS)
+    script.pid = child.pid
+    script.known.set()
+    ran = ended(child)
+    assert ran.code == code, ran.err
+    assert report(bench.work / "r")["partial"] == "interrupted"
+    kept, asked = bench.acknowledged("r"), bench.asked()
+    assert len(kept) == (0 if isinstance(act, Hang) else bench.server.count) < bench.rows
+    assert bench.execution("r")["unknown_outcome"] == (bench.server.count if isinstance(act, Hang) else 0)
+    bench.server.script = good
+    assert bench.here("r", *FLAGS).code == 0
+    assert bench.report("r") == bench.report("whole")
+    assert {name: bench.asked()[name] for name in kept} == {name: asked[name] for name in kept}
+
+
+def test_a_second_process_is_refused_and_a_dead_one_leaves_no_lock(bench: Bench):
+    reached = threading.Event()
+
+    def hold(_seen: Seen) -> Act:
+        reached.set()
+        return Hang()
+
+    bench.server.script = hold
+    with bench.start("r", *FLAGS) as first:
+        assert reached.wait(60)
+        sent = bench.server.count
+        second = bench.here("r", *FLAGS)
+        assert second.code != 0
+        assert f"in use by process {first.pid}" in second.err
+        assert bench.server.count <= max(sent, 2)
+        first.kill()
+    bench.server.script = good
+    assert bench.here("r", *FLAGS).code == 0
+    assert len(bench.acknowledged("r")) == bench.rows
+
+
+@pytest.mark.parametrize("what", ["input", "rubric", "model"])
+def test_what_changed_is_refused_by_name(bench: Bench, what: str):
+    assert bench.here("r").code == 0
+    before = (bench.report("r"), bench.server.count)
+    more: tuple[str, ...] = ()
+    if what == "input":
+        bench.write(bench.rows, edit=3)
+    elif what == "rubric":
+        (bench.work / "tiny.yaml").write_text(RUBRIC.replace("polite?", "kind?"))
+    else:
+        more = ("--judge", f"j=openai:other@{bench.server.url}")
+    ran = bench.here("r", *more)
+    assert ran.code != 0
+    assert ("'d3' has changed" if what == "input" else "judge j on tiny: changed") in ran.err
+    assert (bench.report("r"), bench.server.count) == before
+
+
+def test_a_full_disk_stops_before_further_paid_calls(bench: Bench, monkeypatch: pytest.MonkeyPatch):
+    bench.write(200)
+    whole = schema.connect
+
+    def small(path: Path) -> sqlite3.Connection:
+        connection = whole(path)
+        connection.execute("PRAGMA max_page_count=60")
+        return connection
+
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "connect", small)
+        ran = bench.here("r", *FLAGS)
+    assert ran.code != 0
+    assert "full" in ran.err, ran.err
+    kept, asked = bench.acknowledged("r"), bench.asked()
+    assert 0 < len(kept) < 200
+    assert bench.server.count <= len(kept) + 2
+    assert bench.here("r", *FLAGS).code == 0
+    assert {name: bench.asked()[name] for name in kept} == {name: asked[name] for name in kept}
+    assert len(bench.acknowledged("r")) == 200
+
+
+def _damage(data: bytes, draw: random.Random) -> bytes:
+    at = draw.randrange(len(data))
+    if draw.random() < 0.1:
+        return data[:at]
+    return data[:at] + bytes([data[at] ^ (1 << draw.randrange(8))]) + data[at + 1 :]
+
+
+def _flip(bench: Bench, count: int) -> None:
+    assert bench.here("whole", "--no-cache").code == 0
+    whole = bench.report("whole")
+    store = (bench.work / "whole" / "run.sqlite").read_bytes()
+    draw = random.Random(5)
+    for number in range(count):
+        bench.remove("r")
+        shutil.copytree(bench.work / "whole", bench.work / "r")
+        (bench.work / "r" / "run.sqlite").write_bytes(_damage(store, draw))
+        ran = bench.here("r", "--no-cache")
+        assert ran.code != 0 or bench.report("r") == whole, number
+
+
+def test_a_damaged_store_never_gives_a_wrong_score(bench: Bench):
+    _flip(bench, 40)
+
+
+@pytest.mark.slow
+def test_a_store_damaged_at_many_places(bench: Bench):
+    _flip(bench, 2000)
