@@ -110,7 +110,7 @@ def score_blocks(metric: ReferenceMetric, items: Sequence[Item]) -> Values:
     values: Values = []
     for start in range(0, len(items), BLOCK):
         rows = metric.score_many(items[start : start + BLOCK])
-        values += [tuple(result.value for result in row if isinstance(result, Score)) for row in rows]
+        values += [tuple(float(result.value) for result in row if isinstance(result, Score)) for row in rows]
     return values
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -21,7 +21,7 @@ from evalharness.core.text import one_line
 from evalharness.data.files import write_text
 from evalharness.data.labels.raw import LabelOptions
 from evalharness.data.labels.read import LabelSet, read_labels
-from evalharness.data.ledger.store import Ledger
+from evalharness.data.ledger.store import Ledger, decode
 from evalharness.errors import RequirementMissedError
 
 _BLOCK = 500
@@ -93,7 +93,7 @@ def agree(ledger: Ledger, labels: LabelSet, job: AgreeJob) -> Agreement:
         notes=tuple(notes),
         left_out=labels.left_out,
         sources=tuple(Path(source).name for source in labels.sources),
-        disagreements=tuple(_with_rationales(ledger, agreement.disagreements)),
+        disagreements=tuple(_with_rationales(ledger, agreement.disagreements, table.numbers)),
     )
 
 
@@ -108,19 +108,20 @@ def _dialogues(ledger: Ledger) -> Iterator[Dialogue]:
     return (stored.load() for block in ledger.dialogue_blocks(_BLOCK) for stored in block)
 
 
-def _with_rationales(ledger: Ledger, rows: Sequence[Disagreement]) -> Iterator[Disagreement]:
-    """The disagreements with what the judge wrote, from a second pass over the outcomes of judges."""
+def _with_rationales(
+    ledger: Ledger, rows: Sequence[Disagreement], numbers: Mapping[str, int]
+) -> Iterator[Disagreement]:
+    """The disagreements with what the judge wrote about them."""
     columns = planned_columns(ledger)
-    wanted = {(row.dialogue, row.turn) for row in rows}
     judged = [number for number, group in columns.items() if any(column.judged for column in group)]
     texts: dict[tuple[str, int | None, str, str, str], str] = {}
-    for outcome in ledger.outcomes(judged) if wanted and judged else ():
-        if (outcome.dialogue, outcome.turn) not in wanted:
-            continue
-        for column, result in zip(columns[outcome.scorer], outcome.results, strict=True):
-            if isinstance(result, Score) and result.rationale:
-                key = (outcome.dialogue, outcome.turn, column.scorer, column.rubric, column.criterion)
-                texts[key] = one_line(result.rationale, _RATIONALE)
+    for dialogue in {row.dialogue for row in rows}:
+        for number in judged:
+            for item, body in ledger.done(number, numbers[dialogue], numbers[dialogue]).items():
+                for column, result in zip(columns[number], decode(body), strict=True):
+                    if isinstance(result, Score) and result.rationale:
+                        key = (dialogue, item.turn, column.scorer, column.rubric, column.criterion)
+                        texts[key] = one_line(result.rationale, _RATIONALE)
     for row in rows:
         key = (row.dialogue, row.turn, row.scorer, row.rubric, row.criterion)
         yield replace(row, rationale=texts.get(key, ""))

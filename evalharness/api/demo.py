@@ -15,7 +15,7 @@ from evalharness.llm.local_models import install, installed_path
 
 MODEL = "smollm2"
 RUBRIC = "support-reply"
-METRICS = ("bleu", "chrf", "rouge", "surface")
+METRICS = ("bleu", "chrf", "rouge")
 
 
 def demo_job(out: Path, *, judge: bool) -> ScoreJob:

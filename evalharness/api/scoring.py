@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
@@ -18,7 +18,6 @@ from evalharness.api.rendering import write_outputs
 from evalharness.core.canonical import Json
 from evalharness.core.dialogue import TurnChoice
 from evalharness.core.metric import Metric
-from evalharness.core.rubric import Rubric
 from evalharness.data.cache import VerdictCache
 from evalharness.data.dialogues import Read, ReadOptions, Rejected, read_dialogues
 from evalharness.data.files import private_folder
@@ -35,9 +34,8 @@ from evalharness.engine.progress import Progress, Silent
 from evalharness.engine.run import Finished, execute
 from evalharness.engine.shards import Shard, only_shard
 from evalharness.errors import UsageError
-from evalharness.judges.interface import Judge
 from evalharness.judges.options import JudgeOptions
-from evalharness.judges.spec import make_judge
+from evalharness.judges.spec import make_judges
 from evalharness.llm.pricing import Prices
 from evalharness.llm.retry import RetryPolicy
 from evalharness.llm.throttle import Bounds, LimiterPool
@@ -135,6 +133,7 @@ def estimate_score(job: ScoreJob, stdin: BinaryIO | None = None) -> list[JudgeEs
 
 def make_plan(job: ScoreJob) -> RunPlan:
     """The scorers that a job names, checked against each other."""
+    check_paired(job)
     rubrics = [load_rubric(name) for name in job.rubrics]
     judges = make_judges(job.judges, rubrics, job.judge_options, job.model_options)
     specs = job.metrics or (() if judges else ("surface",))
@@ -145,16 +144,12 @@ def make_plan(job: ScoreJob) -> RunPlan:
     return plan
 
 
-def make_judges(
-    specs: Iterable[str], rubrics: Iterable[Rubric], judge_options: JudgeOptions, models: Mapping[str, Json]
-) -> tuple[Judge, ...]:
-    """Every judge on every rubric; one without the other is a :class:`UsageError`."""
-    named, asked = list(specs), list(rubrics)
-    if named and not asked:
+def check_paired(job: ScoreJob) -> None:
+    """A judge without a rubric, or a rubric without a judge, is a :class:`UsageError`."""
+    if job.judges and not job.rubrics:
         raise UsageError("a judge needs a rubric", fix="Add --rubric, e.g. --rubric support-reply.")
-    if asked and not named:
+    if job.rubrics and not job.judges:
         raise UsageError("a rubric needs a judge", fix="Add --judge, e.g. --judge local:smollm2.")
-    return tuple(make_judge(spec, rubric, judge_options, models) for spec in named for rubric in asked)
 
 
 def make_desk(ledger: Ledger, plan: RunPlan, job: ScoreJob, at_end: Callable[..., object]) -> Desk:

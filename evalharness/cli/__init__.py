@@ -13,6 +13,10 @@ from evalharness.cli.outcome import guarded
 COMMANDS = {
     "score": ("evalharness.cli.score", "Score dialogues with metrics and judges into a run folder."),
     "agree": ("evalharness.cli.agree", "Compare judges and metrics with human labels."),
+    "calibrate": ("evalharness.cli.calibrate", "Carry a judge's scores to the human scale."),
+    "fit": ("evalharness.cli.fit", "Learn a judge from labels."),
+    "gate": ("evalharness.cli.gate", "Pass, fail or say undecided: a run against its baseline."),
+    "baseline": ("evalharness.cli.baseline", "Save, show and promote baselines for the gate."),
     "report": ("evalharness.cli.report", "Render a run's report again, in any format."),
     "data": ("evalharness.cli.data", "Check, convert and sample dialogue files."),
     "rubric": ("evalharness.cli.rubric", "Check, show and start rubric files."),

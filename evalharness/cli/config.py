@@ -23,6 +23,8 @@ import click
 from evalharness.errors import ConfigError, Problem
 
 DEFAULT = "evalharness.yaml"
+_ONLY_ASKED = frozenset({"insecure-http", "insecure_http"})
+"""Options that a file may not set: a file in the working folder must not weaken what protects keys and dialogues."""
 _SECTIONS = ("judges", "models", "prices")
 
 
@@ -69,7 +71,7 @@ def _unknown_options(command: click.Command, name: str, options: dict[str, Any],
     if isinstance(command, click.Group):
         return []
     names = {_long_name(option): option.name for option in command.params if isinstance(option, click.Option)}
-    accepted = {*names, *names.values()}
+    accepted = {*names, *names.values()} - _ONLY_ASKED
     return [
         Problem(f"{name} has no option {key!r}", str(path), fix=f"Known: {', '.join(sorted(names))}.")
         for key in options

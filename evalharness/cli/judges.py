@@ -50,7 +50,7 @@ def test(context: click.Context, /, judge: str, json: bool, **flags: Any) -> int
     from evalharness.judges.probe import probe_judge
 
     models = {
-        **(context.obj or {}).get("models", {}),
+        **{key: value for key, value in (context.obj or {}).get("models", {}).items() if key != "insecure_http"},
         **{name: value for name, value in flags.items() if value},
     }
     probe = asyncio.run(probe_judge(judge, models=models))

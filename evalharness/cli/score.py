@@ -123,7 +123,7 @@ def make_job(options: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
     from evalharness.judges.options import JudgeOptions
     from evalharness.llm.client import Sampling
 
-    model_options = {**settings.get("models", {})}
+    model_options = {k: v for k, v in settings.get("models", {}).items() if k != "insecure_http"}
     for name in ("api", "insecure_http"):
         if options[name]:
             model_options[name] = options[name]

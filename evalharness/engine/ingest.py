@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import IO
 
 from evalharness.core import native
-from evalharness.core.canonical import Json, canonical_json, sha256_text
+from evalharness.core.canonical import Json, canonical_json
 from evalharness.data.dialogues import Read, Rejected
 from evalharness.data.files import atomic
+from evalharness.data.ledger.rows import dialogue_hash
 from evalharness.data.ledger.store import Ledger
 from evalharness.errors import InputError, Problem, RunConflictError
 
@@ -166,7 +167,7 @@ def _follow(ledger: Ledger, rows: Iterator[Read]) -> None:
 
 
 def _hash(row: Read) -> str:
-    return sha256_text(canonical_json(native.to_json(row.dialogue)))[:32]
+    return dialogue_hash(row.dialogue, canonical_json(native.to_json(row.dialogue)))
 
 
 def _changed(what: str, row: Read | None) -> RunConflictError:

@@ -9,12 +9,13 @@ import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from evalharness.core.dialogue import Item
+from evalharness.core.dialogue import Item, Unit
 from evalharness.core.scores import Cause, Failure
 from evalharness.data.ledger.store import ItemRef, Ledger, decode
 from evalharness.engine.asking import Asker, Desk
 from evalharness.engine.plan import RunPlan, items_of, scorer_key, title
 from evalharness.engine.progress import Progress, causes
+from evalharness.errors import StorageError
 from evalharness.judges.interface import Judge
 from evalharness.llm.client import ProviderFault
 
@@ -48,11 +49,23 @@ async def run_judges(
     if not plan.judges:
         return ()
     lanes = [_Lane(desk, plan, judge, progress, stopped) for judge in plan.judges]
-    async with asyncio.TaskGroup() as group:
-        for lane in lanes:
-            for _ in range(lane.workers):
-                group.create_task(lane.work())
+    try:
+        async with asyncio.TaskGroup() as group:
+            for lane in lanes:
+                for _ in range(lane.workers):
+                    group.create_task(lane.work())
+    except BaseExceptionGroup as failed:
+        storage, others = failed.split(StorageError)
+        if storage is None or others is not None:
+            raise
+        raise _first(storage) from failed
     return tuple(Stopped(lane.judge.name, lane.fatal) for lane in lanes if lane.fatal is not None)
+
+
+def _first(group: BaseExceptionGroup[StorageError]) -> StorageError:
+    """The first of the errors that workers met side by side: they share one disk."""
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error
 
 
 class _Lane:
@@ -112,6 +125,8 @@ def pending_items(ledger: Ledger, plan: RunPlan, judge: Judge, scorer: int) -> I
 
 def item_count(ledger: Ledger, plan: RunPlan, judge: Judge) -> int:
     """How many items the judge has to judge in all."""
+    if judge.unit is Unit.DIALOGUE:
+        return ledger.dialogue_count()
     return sum(
         len(items_of(stored.load(), judge.unit, plan.turns))
         for block in ledger.dialogue_blocks(_BLOCK)

@@ -21,8 +21,9 @@ from evalharness.report.html.criteria import cause_rows, criterion_groups
 from evalharness.report.html.headline import Execution, headline
 from evalharness.report.html.islands import data_blocks
 from evalharness.report.html.joining import join
+from evalharness.report.html.pool import Cap
 from evalharness.report.html.rendering import environment
-from evalharness.report.html.selection import Cap, Chosen, choose
+from evalharness.report.html.selection import Chosen, choose
 
 __all__ = ["Cap", "Execution", "PageOptions", "report_page"]
 

@@ -213,6 +213,13 @@ def test_mistakes_in_a_settings_file_are_named():
     assert "'scrore' is no command" in ran.err
 
 
+def test_a_settings_file_can_not_allow_plain_http():
+    Path("evalharness.yaml").write_text("score:\n  insecure-http: true\n")
+    ran = run("score", SMALL, "--out", "r")
+    assert ran.code == 2
+    assert "score has no option 'insecure-http'" in ran.err
+
+
 def test_the_environment_gives_defaults(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("EVALHARNESS_SCORE_METRIC", "ter")
     run("score", SMALL, "--out", "r")

@@ -14,7 +14,7 @@ import pytest
 
 from evalharness.data.ledger import schema
 from tests.cli.runner import report
-from tests.faultd import Act, Answer, Hang, Seen, good
+from tests.faultd import Act, Answer, Hang, Seen, Status, always, good
 from tests.reliability.bench import RUBRIC, Bench, ended
 
 FLAGS = ("--no-cache", "--concurrency", "2")
@@ -53,8 +53,9 @@ def test_a_signal_ends_in_a_marked_report_that_resumes(bench: Bench, signals: li
     script.pid = child.pid
     script.known.set()
     ran = ended(child)
-    assert ran.code == code, ran.err
-    assert report(bench.work / "r")["partial"] == "interrupted"
+    # two signals at nearly the same moment may arrive in either order
+    assert ran.code in ((130, 143) if len(signals) == 2 else (code,)), ran.err
+    assert report(bench.work / "r")["run"]["partial"] == "interrupted"
     kept, asked = bench.acknowledged("r"), bench.asked()
     assert len(kept) == (0 if isinstance(act, Hang) else bench.server.count) < bench.rows
     assert bench.execution("r")["unknown_outcome"] == (bench.server.count if isinstance(act, Hang) else 0)
@@ -104,11 +105,16 @@ def test_what_changed_is_refused_by_name(bench: Bench, what: str):
 
 def test_a_full_disk_stops_before_further_paid_calls(bench: Bench, monkeypatch: pytest.MonkeyPatch):
     bench.write(200)
+    bench.server.script = always(Status(401))
+    assert bench.here("r", *FLAGS).code == 3
+    bench.server.script = good
+    bench.forget()
     whole = schema.connect
 
     def small(path: Path) -> sqlite3.Connection:
         connection = whole(path)
-        connection.execute("PRAGMA max_page_count=60")
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count={pages + 6}")
         return connection
 
     with monkeypatch.context() as patch:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
@@ -22,10 +23,11 @@ from evalharness.analysis.agreement.sides import (
     pair_function,
 )
 from evalharness.analysis.agreement.types import LENGTH, Kind, Row
+from evalharness.stats.arrays import FloatArray
 from evalharness.stats.averaging import Grouping, compare_by_group, compare_pooled
 from evalharness.stats.confusion import ClassRates
 from evalharness.stats.estimate import Estimate, undefined
-from evalharness.stats.influence import Linearized, difference
+from evalharness.stats.influence import Linearized, difference, mean_of
 from evalharness.stats.multiple import benjamini_hochberg
 from evalharness.stats.significance import student_p
 
@@ -33,6 +35,8 @@ OF_METRICS = ("spearman", "pearson", "kendall_tau_b", "pairwise_accuracy")
 _AVERAGED = ("spearman", "pearson", "kendall_tau_b", "pairwise_accuracy", "tie_calibrated_accuracy")
 _SAMPLE_STEPS = (1, 2, 3, 5, 10, 20, 50, 100)
 _MOST_SLICES = 20
+_CHOICES, _CHOICES_OF_MANY = 30, 3
+_SMALL = 5_000
 _MIN_SLICE = 10
 _MOST_GROUPS = 20_000
 
@@ -85,10 +89,10 @@ def _groupings(name: str, options: AgreeOptions) -> Sequence[Grouping]:
     if name == "soft_pairwise_accuracy":
         return (Grouping.SYSTEM,)
     if name in _AVERAGED:
-        return tuple(Grouping)
+        return tuple(dict.fromkeys((*options.groupings, *Grouping)))
     if name in EXTRA:
         return (Grouping.POOLED,)
-    return tuple(dict.fromkeys((Grouping.POOLED, *options.groupings)))
+    return tuple(dict.fromkeys((*options.groupings, Grouping.POOLED)))
 
 
 def _row(contest: Contest, entrant: Entrant, name: str, grouping: Grouping, found: Measured) -> Row:
@@ -99,7 +103,7 @@ def _row(contest: Contest, entrant: Entrant, name: str, grouping: Grouping, foun
         name,
         grouping.value,
         found.estimate,
-        undefined=found.undefined,
+        undefined=max(found.undefined, int(found.estimate.value is None)),
         reason=found.reason or found.estimate.undefined or "",
         kind=entrant.kind,
         unit=contest.labels.unit,
@@ -165,21 +169,47 @@ def _unanimity_rows(contest: Contest, entrant: Entrant, name: str, options: Agre
 
 
 def sample_rows(contest: Contest, entrant: Entrant, options: AgreeOptions) -> Iterator[Row]:
-    """The leading statistic by the number of averaged samples; unusable samples are left out of a mean."""
+    """The leading statistic by the number of averaged samples, as a mean over choices of that many of them.
+
+    Every choice counts, or a seeded few where there are many. Unusable samples are left out of an average.
+    """
     samples = entrant.samples
     if samples is None or entrant.scale.nominal:
         return
     name = leading(contest, options)[0]
     width = samples.shape[1]
-    usable = ~np.isnan(samples)
-    count = np.cumsum(usable, axis=1)
-    total = np.cumsum(np.where(usable, samples, 0.0), axis=1)
     for k in sorted({step for step in _SAMPLE_STEPS if step < width} | {width}):
-        values: np.ndarray = np.full(len(samples), np.nan)
-        np.divide(total[:, k - 1], count[:, k - 1], out=values, where=count[:, k - 1] > 0)
-        sides = Sides(values, entrant.ratings, contest.groups, contest.systems, entrant.scale)
-        found = measure(name, sides, Grouping.POOLED, options.level)
-        yield plain_row(contest, entrant, name, found.estimate, f"samples={k}", found.reason)
+        chosen = _choices(width, k, _CHOICES if len(samples) <= _SMALL else _CHOICES_OF_MANY)
+        parts = [part for choice in chosen if (part := _averaged(contest, entrant, name, samples[:, choice]))]
+        where, reason = f"samples={k}", f"mean over {len(parts)} choices of {k} samples"
+        if parts:
+            estimate = mean_of(parts).estimate(contest.groups, level=options.level)
+            yield plain_row(contest, entrant, name, estimate, where, reason)
+        else:
+            yield plain_row(contest, entrant, name, undefined("undefined for every choice"), where)
+
+
+def _choices(width: int, k: int, most: int) -> list[list[int]]:
+    if math.comb(width, k) <= most:
+        return [list(choice) for choice in combinations(range(width), k)]
+    rng = np.random.default_rng(k)
+    return [sorted(rng.permutation(width)[:k].tolist()) for _ in range(most)]
+
+
+def _averaged(contest: Contest, entrant: Entrant, name: str, samples: FloatArray) -> Linearized | None:
+    """The statistic of averaged samples, seen from all items."""
+    usable = ~np.isnan(samples)
+    count = usable.sum(axis=1)
+    values: FloatArray = np.full(len(samples), np.nan)
+    np.divide(np.where(usable, samples, 0.0).sum(axis=1), count, out=values, where=count > 0)
+    where = ~np.isnan(values) & (~np.isnan(entrant.ratings)).any(axis=1)
+    sides = Sides(values, entrant.ratings, contest.groups, contest.systems, entrant.scale).where(np.asarray(where))
+    found = None if name in EXTRA or not where.any() else _linearized(name, sides)
+    if found is None:
+        return None
+    linear, kept = found
+    where[where] = kept
+    return linear.embedded(np.asarray(where))
 
 
 def slice_rows(contest: Contest, options: AgreeOptions) -> Iterator[Row]:

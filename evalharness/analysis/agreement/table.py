@@ -41,24 +41,30 @@ class ScoreColumn:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScoreTable:
-    """All items of a run that a scorer has seen, sorted by cluster, dialogue and turn, with every column."""
+    """All items of a run that a scorer has seen, sorted by cluster, dialogue and turn, with every column.
+
+    ``numbers`` are the ledger's running numbers of the dialogues.
+    """
 
     items: tuple[ItemKey, ...]
     columns: tuple[ScoreColumn, ...]
     index: Mapping[ItemKey, int]
+    numbers: Mapping[str, int]
 
     @classmethod
     def of(cls, outcomes: Iterable[OutcomeRow], scorers: Mapping[int, Sequence[Column]]) -> ScoreTable:
         """The table of outcomes that come sorted as the ledger hands them out."""
         building = {number: [_Filling(column) for column in columns] for number, columns in scorers.items()}
         index: dict[ItemKey, int] = {}
+        numbers: dict[str, int] = {}
         for row in outcomes:
+            numbers[row.dialogue] = row.seq
             key = ItemKey(row.dialogue, WHOLE if row.turn is None else row.turn)
             place = index.setdefault(key, len(index))
             for filling, result in zip(building[row.scorer], row.results, strict=True):
                 filling.add(place, result)
         columns = tuple(f.column(len(index)) for group in building.values() for f in group)
-        return cls(tuple(index), columns, index)
+        return cls(tuple(index), columns, index, numbers)
 
 
 class _Filling:

@@ -40,14 +40,15 @@ def _said(contest: Contest, judge: Entrant, options: AgreeOptions) -> Iterator[t
 
 
 def _polarity(name: str, figure: Estimate) -> Iterator[tuple[str, str]]:
-    if figure.value is None or figure.low is None or figure.high is None:
+    if figure.value is None:
         return
-    if figure.high < 0:
+    low = figure.value if figure.low is None else figure.low
+    if (figure.value if figure.high is None else figure.high) < 0:
         yield (
             "inverted",
             f"polarity looks inverted: {name} is {figure.value:.2f}. Check what a high value means on both sides.",
         )
-    elif figure.low <= 0 and (name in ON_MAJORITY or name not in ("pairwise_accuracy", "tie_calibrated_accuracy")):
+    elif low <= 0 and (name in ON_MAJORITY or name not in ("pairwise_accuracy", "tie_calibrated_accuracy")):
         yield "chance", f"{_CHANCE}: the interval of {name} includes 0."
 
 

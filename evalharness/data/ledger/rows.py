@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -101,6 +102,23 @@ def stored_turn(turn: int | None) -> int:
 def digest(body: str) -> str:
     """The hash of a dialogue's body."""
     return sha256_text(body)[:32]
+
+
+def sealed(key: str, text: str) -> str:
+    """Text behind the CRC-32 (8 digits) of its key and itself."""
+    return f"{zlib.crc32(f'{key},{text}'.encode()):08x}{text}"
+
+
+def names_check(*names: str) -> str:
+    """CRC-32 (8 digits) over a dialogue's id, cluster and system as its table holds them."""
+    return f"{zlib.crc32(json.dumps(names).encode()):08x}"
+
+
+def dialogue_hash(dialogue: Dialogue, body: str) -> str:
+    """What the ledger keeps beside a dialogue: the hash of its body, then the check of its names."""
+    return digest(body) + names_check(
+        key_text(dialogue.id), key_text(dialogue.cluster), key_text(dialogue.system)
+    )
 
 
 def key_text(text: str) -> str:

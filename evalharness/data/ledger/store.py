@@ -28,12 +28,15 @@ from evalharness.data.ledger.rows import (
     OutcomeRow,
     StoredDialogue,
     decode,
+    dialogue_hash,
     digest,
     encode,
     key_text,
     name_text,
+    names_check,
     outcome_row,
     read_column,
+    sealed,
     stored_turn,
 )
 from evalharness.errors import InputError, Problem, StorageError
@@ -57,6 +60,9 @@ class Ledger:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+        broken = _database_error(error)
+        if broken is not None:
+            raise _damaged(self.path, str(broken)) from error
 
     def close(self) -> None:
         """Close the file; safe to call twice."""
@@ -79,12 +85,12 @@ class Ledger:
     def get(self, key: str) -> Json:
         """The manifest entry, None when there is none."""
         row = self._db.execute("SELECT value FROM manifest WHERE key=?", (key,)).fetchone()
-        return None if row is None else json.loads(row[0])
+        return None if row is None else json.loads(self._opened(key, row[0]))
 
     def set(self, key: str, value: Json) -> None:
         """Store a manifest entry."""
         with _storage_errors(self.path):
-            self._db.execute("INSERT OR REPLACE INTO manifest VALUES (?, ?)", (key, canonical_json(value)))
+            self._db.execute("INSERT OR REPLACE INTO manifest VALUES (?, ?)", (key, sealed(key, canonical_json(value))))
 
     def secret(self) -> bytes:
         """The run's secret, made on first use; fence markers are derived from it."""
@@ -110,7 +116,7 @@ class Ledger:
                     source,
                     line,
                     body,
-                    digest(body),
+                    dialogue_hash(dialogue, body),
                 ),
             )
         except sqlite3.IntegrityError:
@@ -137,7 +143,7 @@ class Ledger:
             except sqlite3.IntegrityError:
                 raise self._duplicate(dialogue.id, source, line) from None
             self._db.execute("UPDATE dialogues SET source=?, line=? WHERE seq=?", (source, line, row[0]))
-            if row[1] == digest(body):
+            if row[1] == dialogue_hash(dialogue, body):
                 return
             self._replace(row[0], dialogue, body)
             return
@@ -157,7 +163,7 @@ class Ledger:
         self._db.execute("DELETE FROM outcomes WHERE dialogue=?", (seq,))
         self._db.execute(
             "UPDATE dialogues SET cluster=?, system=?, body=?, hash=? WHERE seq=?",
-            (key_text(dialogue.cluster), key_text(dialogue.system), body, digest(body), seq),
+            (key_text(dialogue.cluster), key_text(dialogue.system), body, dialogue_hash(dialogue, body), seq),
         )
 
     def stored_hash(self, dialogue_id: str) -> str | None:
@@ -203,13 +209,16 @@ class Ledger:
             return int(row[0])
         text = canonical_json([asdict(column) for column in columns])
         with _storage_errors(self.path):
-            cursor = self._db.execute("INSERT INTO scorers (key, columns) VALUES (?, ?)", (key, text))
+            cursor = self._db.execute("INSERT INTO scorers (key, columns) VALUES (?, ?)", (key, sealed(key, text)))
         return int(cursor.lastrowid or 0)
 
     def scorers(self) -> dict[int, tuple[Column, ...]]:
         """The columns of every scorer, by its number."""
-        rows = self._db.execute("SELECT no, columns FROM scorers ORDER BY no")
-        return {no: tuple(read_column(column) for column in json.loads(text)) for no, text in rows}
+        rows = self._db.execute("SELECT no, key, columns FROM scorers ORDER BY no")
+        return {
+            no: tuple(read_column(column) for column in json.loads(self._opened(key, text)))
+            for no, key, text in rows
+        }
 
     def scorer_keys(self) -> dict[str, int]:
         """The number of every scorer, by its key."""
@@ -243,10 +252,14 @@ class Ledger:
         """All outcomes by cluster, dialogue id, turn and scorer; damage is a StorageError naming the row."""
         wanted = None if scorers is None else set(scorers)
         cursor = self._db.execute(
-            "SELECT d.id, d.cluster, d.system, o.turn, o.scorer, o.body, o.crc, d.seq FROM dialogues d "
+            "SELECT d.id, d.cluster, d.system, o.turn, o.scorer, o.body, o.crc, d.seq, d.hash FROM dialogues d "
             "JOIN outcomes o ON o.dialogue = d.seq ORDER BY d.cluster, d.id, o.turn, o.scorer"
         )
-        for dialogue, cluster, system, turn, scorer, body, crc, seq in cursor:
+        checked = None
+        for dialogue, cluster, system, turn, scorer, body, crc, seq, stored in cursor:
+            if seq != checked and stored[32:] != names_check(dialogue, cluster, system):
+                raise _damaged(self.path, f"a name of dialogue number {seq}")
+            checked = seq
             if wanted is not None and scorer not in wanted:
                 continue
             if crc != schema.checksum(seq, turn, scorer, body):
@@ -326,9 +339,15 @@ class Ledger:
         )
         return [AttemptTotals(*row) for row in rows]
 
+    def _opened(self, key: str, text: str) -> str:
+        content = text[8:]
+        if text != sealed(key, content):
+            raise _damaged(self.path, f"the entry {key!r}")
+        return content
+
     def _checked(self, row: tuple[int, str, int, str, str]) -> StoredDialogue:
         seq, source, line, body, stored = row
-        if stored != digest(body):
+        if stored[:32] != digest(body):
             raise _damaged(self.path, f"dialogue number {seq} (from {source}:{line})")
         return StoredDialogue(seq, source, line, body)
 
@@ -367,6 +386,13 @@ def _storage_errors(path: Path) -> Iterator[None]:
         ) from error
     except sqlite3.DatabaseError as error:
         raise _damaged(path, str(error)) from error
+
+
+def _database_error(error: BaseException | None) -> sqlite3.DatabaseError | None:
+    """What SQLite found wrong while reading, also where tasks that ran side by side report it together."""
+    if isinstance(error, BaseExceptionGroup):
+        return next((found for part in error.exceptions if (found := _database_error(part))), None)
+    return error if isinstance(error, sqlite3.DatabaseError) else None
 
 
 def _damaged(path: Path, what: str) -> StorageError:

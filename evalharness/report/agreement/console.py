@@ -12,7 +12,7 @@ from rich.text import Text
 from evalharness.analysis.agreement.budget import BudgetRow
 from evalharness.analysis.agreement.types import Agreement, CriterionReport, Row
 from evalharness.core.text import one_line
-from evalharness.report.agreement.selection import Line, lines_of, rows_of, statistics_of, title
+from evalharness.report.agreement.selection import Line, grouping_of, lines_of, rows_of, statistics_of, title
 from evalharness.report.figures import NOTHING, interval, number
 
 _SHOWN_METRICS = 12
@@ -70,12 +70,13 @@ def sentences(report: CriterionReport) -> list[str]:
 def _table(agreement: Agreement, report: CriterionReport) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     statistics = statistics_of(report)
-    table.add_column("scorer", overflow="fold")
+    lines = lines_of(agreement, report)
+    table.add_column(f"scorer ({grouping_of(lines)})", overflow="fold")
     for name in statistics:
         table.add_column(title(name), justify="right", no_wrap=True)
     table.add_column("n", justify="right")
     table.add_column("groups", justify="right")
-    for line in lines_of(agreement, report):
+    for line in lines:
         table.add_row(*_cells(line, statistics))
     return table
 

@@ -24,7 +24,7 @@ from evalharness.report.agreement.charts import (
     heats_of,
 )
 from evalharness.report.agreement.console import heading, sentences
-from evalharness.report.agreement.selection import Line, lines_of, rows_of, statistics_of, title
+from evalharness.report.agreement.selection import Line, grouping_of, lines_of, rows_of, statistics_of, title
 from evalharness.report.figures import interval, number
 
 _MOST_ROWS = 2_000
@@ -35,6 +35,7 @@ class Part:
     """One criterion of the page."""
 
     heading: str
+    grouping: str
     sentences: list[str]
     statistics: list[str]
     lines: list[list[str]]
@@ -64,7 +65,8 @@ def parts_of(agreement: Agreement) -> list[Part]:
     parts = [_part(agreement, report) for report in agreement.criteria]
     pairs = [row for row in agreement.rows if row.unit.value == "pair"]
     if pairs:
-        parts.append(Part("Preferences between two replies", [], [], [], None, [], [], [], pairs[:_MOST_ROWS], []))
+        name = "Preferences between two replies"
+        parts.append(Part(name, "pooled", [], [], [], None, [], [], [], pairs[:_MOST_ROWS], []))
     return parts
 
 
@@ -72,6 +74,7 @@ def _part(agreement: Agreement, report: CriterionReport) -> Part:
     statistics = statistics_of(report)
     return Part(
         heading(report),
+        grouping_of(lines_of(agreement, report)),
         sentences(report),
         [title(name) for name in statistics],
         [_cells(line, statistics) for line in lines_of(agreement, report)],

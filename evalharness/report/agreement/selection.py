@@ -77,6 +77,7 @@ def _place(line: Line, statistics: Sequence[str]) -> tuple[int, float, str, str]
     return _ORDER.index(line.kind), -known[0] if known else 2.0, line.scorer, line.rubric
 
 
-def groupings_of(agreement: Agreement) -> tuple[str, ...]:
-    """The groupings of the rows, in order of appearance."""
-    return tuple(dict.fromkeys(row.grouping for row in agreement.rows if not row.slice))
+def grouping_of(lines: Sequence[Line]) -> str:
+    """How the figures of the judges in a table are averaged; the humans' are pooled."""
+    found = [row.grouping for line in lines if line.kind is not Kind.HUMAN for row in line.figures.values()]
+    return found[0] if found else "pooled"

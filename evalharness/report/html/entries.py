@@ -1,10 +1,10 @@
 """What the page keeps of a dialogue: a row of the index, from which lists are made, and a record, to read it by.
 
-An index row is ``[id, group, system, source, line, flags, messages, title, items]``; an item is ``[turn, snippet,
-cells, unfound]`` with turn -1 for the whole dialogue, one cell for each column of the run, and (if any) the columns
-whose evidence was not found. A cell is a number, ``[0, level]`` for a nominal value, ``[1, cause]`` for a failure,
-``[2, reason]`` for a skip, and ``[]`` where there is no outcome. A record is ``{"d": native dialogue, "o": [[item,
-column, facts], …]}`` with what a result says beside its value.
+An index row is ``[id, group, system, line, flags, messages, title, items]``, to which the page adds the source and the
+facets; an item is ``[turn, snippet, cells, unfound]`` with turn -1 for the whole dialogue, one cell for each column of
+the run, and (if any) the columns whose evidence was not found. A cell is a number, ``[0, level]`` for a nominal value,
+``[1, cause]`` for a failure, ``[2, reason]`` for a skip, and ``[]`` where there is no outcome. A record is ``{"d":
+native dialogue, "o": [[item, column, facts], …]}`` with what a result says beside its value.
 """
 
 from __future__ import annotations
@@ -45,12 +45,17 @@ class Entry:
     """
 
     order: int
-    index: Sequence[Json]
-    facets: Mapping[str, str]
+    source: str
+    index: str
     record: str
+    facets: Mapping[str, str]
     turns: int
-    items: int
     flags: Flag
+
+    @property
+    def plain_size(self) -> int:
+        """Bytes of the texts as they stand."""
+        return sum(len(text) if text.isascii() else len(text.encode()) for text in (self.index, self.record))
 
 
 def make_entry(order: int, joined: Joined, columns: ColumnSet) -> Entry:
@@ -62,16 +67,21 @@ def make_entry(order: int, joined: Joined, columns: ColumnSet) -> Entry:
         raw["id"],
         raw.get("group", ""),
         _system(raw),
-        joined.stored.source,
         joined.stored.line,
         int(flags),
         len(raw["messages"]),
         _title(raw),
         [_index_item(raw, turn, results, columns.flat) for turn, results in items],
     ]
-    record = island_json({"d": raw, "o": list(_facts(items))})
-    turns = sum(turn != WHOLE for turn, _ in items)
-    return Entry(order, index, _facets(raw), record, turns, len(items), flags)
+    return Entry(
+        order=order,
+        source=joined.stored.source,
+        index=island_json(index),
+        record=island_json({"d": raw, "o": list(_facts(items))}),
+        facets=_facets(raw),
+        turns=sum(turn != WHOLE for turn, _ in items),
+        flags=flags,
+    )
 
 
 def reading_text(body: str, turn: int | None) -> tuple[str, str]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from evalharness.core.canonical import Json
 from evalharness.report.html.columns import ColumnSet, column_facts
 from evalharness.report.html.entries import CAUSES, REASONS, Entry
 from evalharness.report.html.island import data_block, island_json, packed
-from evalharness.report.html.selection import Cap, Chosen, chunks
+from evalharness.report.html.pool import Cap
+from evalharness.report.html.selection import Chosen
 
 PLAIN_LIMIT = 3_000_000
-"""Bytes of records up to which they are left readable; longer ones are packed."""
+"""Bytes of data up to which it is left readable; more is packed."""
 
 _CHUNK = 400_000
 _MOST_VALUES = 40
@@ -20,31 +21,50 @@ _MOST_VALUES = 40
 
 def data_blocks(chosen: Chosen, columns: ColumnSet, cap: Cap) -> Iterator[str]:
     """The data blocks, the index first."""
-    blocks = list(chunks(chosen.entries, _CHUNK))
-    is_packed = sum(len(entry.record) for entry in chosen.entries) > min(PLAIN_LIMIT, cap.size)
-    yield data_block("run-index", island_json(_index(chosen, columns, blocks, is_packed)))
+    blocks = list(_chunks(chosen.entries))
+    is_packed = sum(entry.plain_size for entry in chosen.entries) > min(PLAIN_LIMIT, cap.size)
+    yield _block("run-index", _index(chosen, columns, blocks), is_packed)
     for number, block in enumerate(blocks):
-        text = f"[{','.join(entry.record for entry in block)}]"
-        yield data_block(f"block-{number}", packed(text) if is_packed else text, is_packed=is_packed)
+        yield _block(f"block-{number}", _array(entry.record for entry in block), is_packed)
 
 
-def _index(
-    chosen: Chosen, columns: ColumnSet, blocks: Sequence[Sequence[Entry]], is_packed: bool
-) -> dict[str, Json]:
+def _block(name: str, text: str, is_packed: bool) -> str:
+    return data_block(name, packed(text) if is_packed else text, is_packed=is_packed)
+
+
+def _array(items: Iterable[str]) -> str:
+    return f"[{','.join(items)}]"
+
+
+def _chunks(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
+    """Neighbouring entries in lists of about :data:`_CHUNK` characters of records."""
+    chunk: list[Entry] = []
+    length = 0
+    for entry in entries:
+        chunk.append(entry)
+        length += len(entry.record)
+        if length >= _CHUNK:
+            yield chunk
+            chunk, length = [], 0
+    if chunk:
+        yield chunk
+
+
+def _index(chosen: Chosen, columns: ColumnSet, blocks: Sequence[Sequence[Entry]]) -> str:
     facets = _facets(chosen.entries)
-    sources = sorted({str(entry.index[3]) for entry in chosen.entries})
-    places = {source: place for place, source in enumerate(sources)}
-    return {
+    sources = {
+        source: place for place, source in enumerate(sorted({entry.source for entry in chosen.entries}))
+    }
+    facts: dict[str, Json] = {
         "columns": [column_facts(column) for column in columns.flat],
         "causes": list(CAUSES),
         "reasons": list(REASONS),
         "sources": list(sources),
         "facets": [{"key": key, "values": list(values)} for key, values in facets.items()],
-        "total": {"dialogues": chosen.dialogues, "turns": chosen.turns},
-        "packed": is_packed,
         "blocks": [len(block) for block in blocks],
-        "dialogues": [_row(entry, facets, places) for entry in chosen.entries],
     }
+    rows = _array(_row(entry, facets, sources) for entry in chosen.entries)
+    return f'{island_json(facts)[:-1]},"dialogues":{rows}}}'
 
 
 def _facets(entries: Sequence[Entry]) -> dict[str, dict[str, int]]:
@@ -60,8 +80,7 @@ def _facets(entries: Sequence[Entry]) -> dict[str, dict[str, int]]:
     return {key: {value: i for i, value in enumerate(values)} for key, values in slicing.items()}
 
 
-def _row(entry: Entry, facets: Mapping[str, Mapping[str, int]], places: Mapping[str, int]) -> list[Json]:
-    row = list(entry.index)
-    row[3] = places[str(row[3])]
-    row.append([values[entry.facets[key]] if key in entry.facets else -1 for key, values in facets.items()])
-    return row
+def _row(entry: Entry, facets: Mapping[str, Mapping[str, int]], sources: Mapping[str, int]) -> str:
+    """The index row with the number of its source and of its value in each facet (-1: none)."""
+    values = [known[entry.facets[key]] if key in entry.facets else -1 for key, known in facets.items()]
+    return f"{entry.index[:-1]},{sources[entry.source]},{island_json(values)}]"

@@ -1,39 +1,27 @@
 """Choosing the dialogues that the page holds, in one pass and in memory bounded by what it may hold.
 
-While everything fits, everything is kept. From then on four pools compete: dialogues with failures, with the lowest
-values, with the widest disagreement between judges, and a random sample of all, which fills what the others leave.
-Chance is a hash of the seed and the dialogue's id, so the choice does not depend on the order of the input.
+While everything fits, everything is kept; from then on pools of the most telling dialogues compete (see ``pool``).
+Chance is a hash of the seed and the dialogue, so the choice depends neither on the order of the input nor on the run.
 """
 
 from __future__ import annotations
 
-import heapq
 from bisect import insort
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import islice
 
 from evalharness.core.canonical import sha256_text
 from evalharness.report.html.columns import ColumnSet
 from evalharness.report.html.entries import Entry, make_entry, reading_text
 from evalharness.report.html.interest import Interest, Low, interest_of
-from evalharness.report.html.island import PackedSize, island_json
+from evalharness.report.html.island import PackedSize
 from evalharness.report.html.joining import Joined
+from evalharness.report.html.pool import Cap, Pools, Rank, Weighed
+
+_SURE = 0.7
+"""A part of the cap that plain texts may take without being measured: packing never makes them a third longer."""
 
 _LOWEST = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Cap:
-    """How much the page may hold: scored turns, and bytes of data in the file (estimated, within some percent)."""
-
-    turns: int = 20_000
-    size: int = 22_000_000
-    seed: int = 0
-
-    def share(self, part: float) -> Cap:
-        """A part of both."""
-        return Cap(int(self.turns * part), int(self.size * part), self.seed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,42 +51,44 @@ class Chosen:
         return len(self.entries) == self.dialogues
 
 
-@dataclass(frozen=True, slots=True)
-class _Weighed:
-    entry: Entry
-    size: int
-
-
-Rank = tuple[float, str]
-"""How much a pool wants a dialogue, then chance: greater is wanted more."""
-
-
-class _Pool:
-    """The dialogues with the greatest ranks that fit together into a cap."""
+class _Everything:
+    """All entries so far, as long as they fit."""
 
     def __init__(self, cap: Cap) -> None:
         self._cap = cap
-        self._heap: list[tuple[Rank, int, _Weighed]] = []
-        self._turns = self._size = 0
-        self._full = False
+        self._rows, self._records = PackedSize(), PackedSize()
+        self._turns = self._plain = self._packed = 0
+        self._kept: list[tuple[Entry, dict[str, Rank]]] = []
+        self._measured: list[int] = []
 
-    def wants(self, rank: Rank) -> bool:
-        """Whether a dialogue of this rank would be kept."""
-        return not self._full or (bool(self._heap) and rank > self._heap[0][0])
+    def add(self, entry: Entry, ranks: dict[str, Rank]) -> bool:
+        """Keep an entry; whether all still fit."""
+        self._kept.append((entry, ranks))
+        self._turns += entry.turns
+        self._plain += entry.plain_size
+        if self._plain > self._cap.size * _SURE:
+            self._measure()
+        return self._turns <= self._cap.turns and self._packed <= self._cap.size
 
-    def push(self, rank: Rank, weighed: _Weighed) -> None:
-        heapq.heappush(self._heap, (rank, weighed.entry.order, weighed))
-        self._turns += weighed.entry.turns
-        self._size += weighed.size
-        while self._heap and (self._turns > self._cap.turns or self._size > self._cap.size):
-            self._full = True
-            dropped = heapq.heappop(self._heap)[2]
-            self._turns -= dropped.entry.turns
-            self._size -= dropped.size
+    def size_of(self, entry: Entry) -> int:
+        """Bytes that an entry takes in the file."""
+        return self._rows.of(entry.index) + self._records.of(entry.record)
 
-    def ranked(self) -> list[_Weighed]:
-        """What was kept, most wanted first."""
-        return [weighed for _, _, weighed in sorted(self._heap, reverse=True)]
+    def into(self, pools: Pools) -> None:
+        """Hand all entries over."""
+        self._measure()
+        for (entry, ranks), size in zip(self._kept, self._measured, strict=True):
+            pools.push(ranks, Weighed(entry, size))
+        self._kept.clear()
+
+    def entries(self) -> list[Entry]:
+        """The entries."""
+        return [entry for entry, _ in self._kept]
+
+    def _measure(self) -> None:
+        for entry, _ in self._kept[len(self._measured) :]:
+            self._measured.append(self.size_of(entry))
+            self._packed += self._measured[-1]
 
 
 class Selector:
@@ -106,48 +96,34 @@ class Selector:
 
     def __init__(self, columns: ColumnSet, cap: Cap) -> None:
         self._columns = columns
-        self._cap = cap
-        self._sizes = PackedSize()
-        self._all: list[tuple[_Weighed, Interest, str]] | None = []
+        self._seed = cap.seed
+        self._all = _Everything(cap)
+        self._pools = Pools(cap)
+        self._overflown = False
         self._dialogues = self._turns = self._failed = self._unfound = 0
-        self._kept_turns = self._kept_size = 0
         self._lowest: list[tuple[float, str, Lowest]] = []
-        self._pools = {
-            "failures": _Pool(cap.share(0.2)),
-            "worst": _Pool(cap.share(0.35)),
-            "spread": _Pool(cap.share(0.15)),
-            "sample": _Pool(cap),
-        }
 
     def offer(self, joined: Joined) -> None:
         """Take a dialogue into account."""
         order = self._dialogues
-        self._dialogues += 1
-        self._turns += len({row.turn for row in joined.rows if row.turn is not None})
         interest = interest_of(joined, self._columns)
-        self._failed += interest.failed
-        self._unfound += interest.unfound
-        chance = sha256_text(f"{self._cap.seed}:{joined.stored.body}")
+        self._count(joined, interest)
+        chance = sha256_text(f"{self._seed}:{joined.stored.body}")
         self._note_low(joined, interest.low, chance)
-        if self._all is None and not self._wanted(interest, chance):
-            return
-        entry = make_entry(order, joined, self._columns)
-        weighed = _Weighed(entry, self._sizes.of(entry.record) + len(island_json(entry.index)))
-        if self._all is None:
-            self._into_pools(weighed, interest, chance)
-            return
-        self._all.append((weighed, interest, chance))
-        self._kept_turns += entry.turns
-        self._kept_size += weighed.size
-        if self._kept_turns > self._cap.turns or self._kept_size > self._cap.size:
-            self._spill(self._all)
+        ranks = _ranks(interest, chance)
+        if self._overflown:
+            if self._pools.wants(ranks):
+                entry = make_entry(order, joined, self._columns)
+                self._pools.push(ranks, Weighed(entry, self._all.size_of(entry)))
+        elif not self._all.add(make_entry(order, joined, self._columns), ranks):
+            self._all.into(self._pools)
+            self._overflown = True
 
     def chosen(self) -> Chosen:
         """What the page holds of everything offered."""
-        kept = [weighed for weighed, _, _ in self._all] if self._all is not None else self._from_pools()
-        entries = sorted((weighed.entry for weighed in kept), key=lambda entry: entry.order)
+        entries = self._pools.entries() if self._overflown else self._all.entries()
         return Chosen(
-            tuple(entries),
+            tuple(sorted(entries, key=lambda entry: entry.order)),
             self._dialogues,
             self._turns,
             self._failed,
@@ -155,54 +131,31 @@ class Selector:
             tuple(lowest for _, _, lowest in self._lowest),
         )
 
+    def _count(self, joined: Joined, interest: Interest) -> None:
+        self._dialogues += 1
+        self._turns += len({row.turn for row in joined.rows if row.turn is not None})
+        self._failed += interest.failed
+        self._unfound += interest.unfound
+
     def _note_low(self, joined: Joined, low: Low | None, chance: str) -> None:
-        if (
-            low is None
-            or low.share == 1.0
-            or (len(self._lowest) == _LOWEST and (low.share, chance) >= self._lowest[-1][:2])
-        ):
+        if low is None or low.share == 1.0:
+            return
+        if len(self._lowest) == _LOWEST and (low.share, chance) >= self._lowest[-1][:2]:
             return
         name, text = reading_text(joined.stored.body, low.turn)
         insort(self._lowest, (low.share, chance, Lowest(name, text, low)), key=lambda known: known[:2])
         del self._lowest[_LOWEST:]
 
-    def _spill(self, everything: Iterable[tuple[_Weighed, Interest, str]]) -> None:
-        self._all = None
-        for weighed, interest, chance in everything:
-            self._into_pools(weighed, interest, chance)
 
-    def _wanted(self, interest: Interest, chance: str) -> bool:
-        return any(self._pools[name].wants(rank) for name, rank in _ranks(interest, chance))
-
-    def _into_pools(self, weighed: _Weighed, interest: Interest, chance: str) -> None:
-        for name, rank in _ranks(interest, chance):
-            if self._pools[name].wants(rank):
-                self._pools[name].push(rank, weighed)
-
-    def _from_pools(self) -> list[_Weighed]:
-        *telling, sample = self._pools.values()
-        kept = {weighed.entry.order: weighed for pool in telling for weighed in pool.ranked()}
-        turns = sum(weighed.entry.turns for weighed in kept.values())
-        size = sum(weighed.size for weighed in kept.values())
-        for weighed in sample.ranked():
-            if weighed.entry.order in kept:
-                continue
-            turns += weighed.entry.turns
-            size += weighed.size
-            if turns > self._cap.turns or size > self._cap.size:
-                break
-            kept[weighed.entry.order] = weighed
-        return list(kept.values())
-
-
-def _ranks(interest: Interest, chance: str) -> Iterable[tuple[str, Rank]]:
-    yield "sample", (0.0, chance)
+def _ranks(interest: Interest, chance: str) -> dict[str, Rank]:
+    ranks: dict[str, Rank] = {"sample": (0.0, chance)}
     if interest.failed:
-        yield "failures", (0.0, chance)
+        ranks["failures"] = (0.0, chance)
     if interest.low is not None:
-        yield "worst", (1.0 - interest.low.share, chance)
+        ranks["lowest"] = (1.0 - interest.low.share, chance)
     if interest.spread > 0:
-        yield "spread", (interest.spread, chance)
+        ranks["spread"] = (interest.spread, chance)
+    return ranks
 
 
 def choose(joined: Iterable[Joined], columns: ColumnSet, cap: Cap) -> Chosen:
@@ -211,14 +164,3 @@ def choose(joined: Iterable[Joined], columns: ColumnSet, cap: Cap) -> Chosen:
     for one in joined:
         selector.offer(one)
     return selector.chosen()
-
-
-def chunks(entries: Iterable[Entry], size: int) -> Iterable[list[Entry]]:
-    """Neighbouring entries in lists of about ``size`` characters of records."""
-    rest = iter(entries)
-    for first in rest:
-        chunk, length = [first], len(first.record)
-        while length < size and (more := next(islice(rest, 1), None)) is not None:
-            chunk.append(more)
-            length += len(more.record)
-        yield chunk

@@ -8,12 +8,24 @@ const WHOLE = -1;
 const INVISIBLE = 1;
 const HASHED_ID = 2;
 
-const island = (id) => byId(id).textContent;
+/** A data block: JSON as it stands, or packed where that makes the file smaller. */
+const readIsland = async (id) => {
+  const text = byId(id).textContent;
+  return JSON.parse(byId(id).type === "application/json" ? text : await unpacked(text));
+};
+
+const unpacked = async (text) => {
+  const binary = atob(text);
+  const bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < bytes.length; i += 1) bytes[i] = binary.charCodeAt(i);
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
+  return new Response(stream).text();
+};
 
 /** Everything that lists and filters need, in arrays by item; see `report.html.entries` for the form in the file. */
-const readRun = () => {
-  const raw = JSON.parse(island("run-index"));
-  const size = raw.dialogues.reduce((sum, row) => sum + row[8].length, 0);
+const readRun = async () => {
+  const raw = await readIsland("run-index");
+  const size = raw.dialogues.reduce((sum, row) => sum + row[7].length, 0);
   const run = {
     ...raw,
     size,
@@ -29,7 +41,7 @@ const readRun = () => {
   run.dialogues = [];
   let item = 0;
   for (const row of raw.dialogues) {
-    const [id, group, system, source, line, flags, messages, title, items, facets] = row;
+    const [id, group, system, line, flags, messages, title, items, source, facets] = row;
     const n = run.dialogues.length;
     run.dialogues.push({
       n, id, group, system, source: raw.sources[source], line, flags, messages, title, facets,
@@ -73,17 +85,10 @@ const KEPT_BLOCKS = 8;
 const readBlock = async (run, block) => {
   const kept = run.loaded.get(block);
   run.loaded.delete(block);
-  const records = kept ?? (async () => JSON.parse(run.packed ? await unpacked(island(`block-${block}`)) : island(`block-${block}`)))();
+  const records = kept ?? readIsland(`block-${block}`);
   run.loaded.set(block, records);
   if (run.loaded.size > KEPT_BLOCKS) run.loaded.delete(run.loaded.keys().next().value);
   return records;
-};
-
-const unpacked = async (text) => {
-  const binary = atob(text);
-  const bytes = Uint8Array.from({ length: binary.length }, (_, i) => binary.charCodeAt(i));
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
-  return new Response(stream).text();
 };
 
 /** What is known of one dialogue: its messages as they were read, and for each item what results say. */

@@ -121,12 +121,12 @@ const questions = (run, judged) => {
   return [...groups.values()].filter((group) => group.length > 1);
 };
 
+/** The numbers by their keys, smallest first; equal keys stay in order. */
 const byKey = (numbers, key) => {
-  const keys = new Map(numbers.map((n) => [n, key(n)]));
-  return numbers.sort((a, b) => {
-    const [x, y] = [keys.get(a), keys.get(b)];
-    return x === y ? a - b : x < y ? -1 : 1;
-  });
+  const keys = Float64Array.from(numbers, key);
+  const places = Uint32Array.from(numbers, (_, place) => place);
+  places.sort((a, b) => (keys[a] === keys[b] ? a - b : keys[a] < keys[b] ? -1 : 1));
+  return Array.from(places, (place) => numbers[place]);
 };
 
 const sortedItems = (run, filter, items) => {

@@ -210,8 +210,8 @@ const help = makeHelp();
 startPrinting();
 // The figures are painted before the dialogues are read.
 requestAnimationFrame(() =>
-  setTimeout(() => {
-    const app = new App(readRun());
+  setTimeout(async () => {
+    const app = new App(await readRun());
     startKeys(app.keys(help), help);
     app.start();
   }),

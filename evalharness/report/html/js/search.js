@@ -65,7 +65,7 @@ class SearchIndex {
     this.texts[dialogue.n] = parts.join("\n");
     for (let item = dialogue.first; item < dialogue.end; item += 1) {
       const turn = this.run.itemTurn[item];
-      const own = turn === WHOLE ? [0, length] : [starts[turn], starts[turn + 1]];
+      const own = turn === WHOLE ? [0, starts.at(-1)] : [starts[turn], starts[turn + 1]];
       this.ranges.set([...own, ...(about.get(item - dialogue.first) ?? [0, 0])], item * 4);
     }
   }

@@ -1,0 +1,225 @@
+"""From a judge's scores to the human scale, and the mean of all items from many scores and few labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from evalharness.analysis.agreement.contest import Contest, Entrant
+from evalharness.analysis.agreement.table import ScoreColumn, ScoreTable, codes_of
+from evalharness.core.dialogue import Unit
+from evalharness.stats.arrays import BoolArray, FloatArray, IntArray
+from evalharness.stats.calibration import (
+    CalibrationError,
+    Murphy,
+    ReliabilityBin,
+    brier,
+    calibration_error,
+    murphy,
+    ranked_probability_score,
+    reliability_bins,
+)
+from evalharness.stats.categories import code_labels
+from evalharness.stats.ceiling import majority, rater_mean
+from evalharness.stats.conformal import Conformal, observed_coverage, split_conformal
+from evalharness.stats.debias import DebiasedMean, post_stratified_mean, ppi_mean, weighted_mean
+from evalharness.stats.estimate import Estimate
+from evalharness.stats.isotonic import Isotonic, cross_fitted_isotonic, fit_isotonic
+from evalharness.stats.labelled_sample import LabelledSample
+from evalharness.stats.ordinal_logit import cross_fitted_ordinal
+from evalharness.stats.rogan_gladen import JudgeCounts, rogan_gladen
+from evalharness.stats.unfitted import Unfitted
+
+CONFORMAL_LEVEL = 0.9
+_PENALTY = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """A judge's calibration on a criterion; errors are on the scale of 0 (worst level) to 1.
+
+    curve: the isotonic fit on all labelled items, (score, value) knots. raw, calibrated: errors before, and after by
+    fits that had not seen the item's group. rps: ranked probability score of the cross-fitted ordinal logit. half_width
+    holds a new rating with probability :data:`CONFORMAL_LEVEL`; coverage is what it covered out of fold.
+    """
+
+    scorer: str
+    rubric: str
+    criterion: str
+    signature: str
+    n: int
+    low: float
+    high: float
+    curve: tuple[tuple[float, float], ...]
+    raw: CalibrationError
+    calibrated: CalibrationError | None
+    reliability: tuple[ReliabilityBin, ...]
+    brier: Estimate | None
+    murphy: Murphy | None
+    rps: Estimate | None
+    half_width: float | None
+    coverage: Estimate | None
+    mean: DebiasedMean
+    by_strata: DebiasedMean | None
+    corrected_rate: Estimate | None
+    notes: tuple[str, ...]
+
+
+def calibrate(
+    contest: Contest,
+    entrant: Entrant,
+    table: ScoreTable,
+    column: ScoreColumn,
+    clusters: dict[str, str],
+    probability: FloatArray | None,
+    *,
+    level: float = 0.95,
+) -> Calibrated | Unfitted:
+    """The calibration of one judge on one criterion; needs labels on the judge's own bounded scale.
+
+    ``clusters`` names the cluster of every dialogue; ``probability`` (items of the contest,) with which each labelled
+    item had been drawn, None for a simple random sample.
+    """
+    low, high = entrant.low, entrant.high
+    if entrant.scale.nominal or not entrant.scale.same or low is None or high is None:
+        return Unfitted("needs labels on the judge's own bounded scale", 0)
+    human = rater_mean(entrant.ratings)
+    kept = ~np.isnan(entrant.values) & ~np.isnan(human)
+    x, y, groups = entrant.values[kept], human[kept], contest.groups[kept]
+    fit = fit_isotonic(x, y)
+    if isinstance(fit, Unfitted):
+        return fit
+    crossed = cross_fitted_isotonic(x, y, groups)
+    span = high - low
+    notes = [] if not isinstance(crossed, Unfitted) else [f"not cross-fitted: {crossed.reason}"]
+    after = None if isinstance(crossed, Unfitted) else calibration_error(
+        (crossed - low) / span, (y - low) / span, groups, level=level
+    )  # fmt: skip
+    conformal = None if isinstance(crossed, Unfitted) else split_conformal(crossed, y, groups, level=CONFORMAL_LEVEL)
+    if isinstance(conformal, Unfitted):
+        notes.append(f"no interval for single items: {conformal.reason}")
+    binary = entrant.scale.binary and bool(np.isin(y, (low, high)).all())
+    sample, rest = _sample(contest, entrant, table, column, clusters, np.asarray(kept), human)
+    shown = (crossed if not isinstance(crossed, Unfitted) else x) if binary else x
+    return Calibrated(
+        entrant.scorer, entrant.rubric, contest.criterion, column.column.signature, int(kept.sum()), low, high,
+        _knots(fit),
+        calibration_error((x - low) / span, (y - low) / span, groups, level=level),
+        after,
+        reliability_bins(shown, y, groups, level=level),
+        _brier(shown, y, groups, low, span, level) if binary else None,
+        murphy(np.clip((shown - low) / span, 0, 1), (y - low) / span, 10) if binary else None,
+        _rps(contest, entrant, np.asarray(kept), level),
+        conformal.quantile if isinstance(conformal, Conformal) else None,
+        _coverage(crossed, conformal, y, groups, level),
+        _mean(sample, rest, entrant, kept, probability, low, high, level),
+        post_stratified_mean(sample, level=level) if len(entrant.scale.levels) >= 2 else None,
+        _corrected(sample, low, high, level) if binary else None,
+        tuple(notes),
+    )  # fmt: skip
+
+
+def _knots(fit: Isotonic) -> tuple[tuple[float, float], ...]:
+    """The fit without knots that lie on the line between their neighbours of equal value."""
+    points = [(float(a), float(b)) for a, b in zip(fit.x, fit.y, strict=True)]
+    inner = [
+        here
+        for before, here, after in zip(points, points[1:], points[2:], strict=False)
+        if not before[1] == here[1] == after[1]
+    ]
+    return tuple(dict.fromkeys([points[0], *inner, points[-1]]))
+
+
+def _brier(p: FloatArray, y: FloatArray, groups: IntArray, low: float, span: float, level: float) -> Estimate:
+    return brier(np.clip((p - low) / span, 0.0, 1.0), (y - low) / span, groups, level)
+
+
+def _rps(contest: Contest, entrant: Entrant, kept: BoolArray, level: float) -> Estimate | None:
+    levels = entrant.scale.levels
+    ratings = entrant.ratings[kept]
+    if len(levels) < 2 or not np.isin(ratings[~np.isnan(ratings)], levels).all():
+        return None
+    voted = majority(ratings, levels)
+    clear = ~np.isnan(voted)
+    groups = contest.groups[kept][clear]
+    probabilities = cross_fitted_ordinal(
+        entrant.values[kept][clear], voted[clear], levels, groups, penalty=_PENALTY
+    )
+    if isinstance(probabilities, Unfitted):
+        return None
+    return ranked_probability_score(probabilities, code_labels(voted[clear], levels), groups, level)
+
+
+def _coverage(
+    crossed: FloatArray | Unfitted,
+    conformal: Conformal | Unfitted | None,
+    y: FloatArray,
+    groups: IntArray,
+    level: float,
+) -> Estimate | None:
+    if isinstance(crossed, Unfitted) or not isinstance(conformal, Conformal):
+        return None
+    low, high = conformal.interval(crossed)
+    return observed_coverage(low, high, y, groups, level)
+
+
+def _sample(
+    contest: Contest,
+    entrant: Entrant,
+    table: ScoreTable,
+    column: ScoreColumn,
+    clusters: dict[str, str],
+    kept: BoolArray,
+    human: FloatArray,
+) -> tuple[LabelledSample, FloatArray]:
+    """Labels and scores of labelled items beside the scores of all others of the unit."""
+    labelled = {item for item, has in zip(contest.items, kept.tolist(), strict=True) if has}
+    whole = contest.labels.unit is Unit.DIALOGUE
+    others = [
+        (clusters[item.dialogue], value)
+        for item, value in zip(table.items, column.values.tolist(), strict=True)
+        if item not in labelled and not np.isnan(value) and (item.turn < 0) == whole
+    ]
+    own = [clusters[item.dialogue] for item, has in zip(contest.items, kept.tolist(), strict=True) if has]
+    codes = codes_of([*own, *(name for name, _ in others)])
+    rest = np.array([value for _, value in others])
+    assert entrant.low is not None and entrant.high is not None
+    sample = LabelledSample.of(
+        human[kept], entrant.values[kept], rest, groups=codes[: len(own)], rest_groups=codes[len(own) :],
+        scale=(entrant.low, entrant.high),
+    )  # fmt: skip
+    return sample, rest
+
+
+def _mean(
+    sample: LabelledSample,
+    rest: FloatArray,
+    entrant: Entrant,
+    kept: np.ndarray,
+    probability: FloatArray | None,
+    low: float,
+    high: float,
+    level: float,
+) -> DebiasedMean:
+    if probability is None:
+        return ppi_mean(sample, level=level)
+    judged = np.concatenate([entrant.values[kept], rest])
+    labels = np.concatenate([sample.labels, np.full(rest.size, np.nan)])
+    chance = np.concatenate([probability[kept], np.ones(rest.size)])
+    groups = None
+    if sample.groups is not None and sample.rest_groups is not None:
+        groups = np.concatenate([sample.groups, sample.rest_groups])
+    known = ~np.isnan(labels)
+    return weighted_mean(judged, labels, known, chance, groups, scale=(low, high), level=level)
+
+
+def _corrected(sample: LabelledSample, low: float, high: float, level: float) -> Estimate:
+    """Rogan and Gladen's rate of a binary judge over the unlabelled items."""
+    middle = (low + high) / 2
+    said, true = sample.judge >= middle, sample.labels >= middle
+    counts = JudgeCounts(
+        int((sample.rest >= middle).sum()), int(sample.rest.size), int((~said & ~true).sum()), int((~true).sum()),
+        int((said & true).sum()), int(true.sum()),
+    )  # fmt: skip
+    return rogan_gladen(counts, level)

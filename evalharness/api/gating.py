@@ -1,0 +1,138 @@
+"""A run against its baseline: read both, check that they were measured alike, decide, write the results."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from evalharness.api.folder import open_run
+from evalharness.api.snapshots import load_snapshot
+from evalharness.core.policy import Amount, Policy
+from evalharness.core.snapshot import Snapshot
+from evalharness.data.baselines import write_baseline
+from evalharness.data.files import write_text
+from evalharness.data.policies import check_names, load_policy
+from evalharness.errors import RunConflictError, UsageError
+from evalharness.gate.decide import gate
+from evalharness.gate.planning import Plan, plans_of
+from evalharness.gate.same import check_same_instrument
+from evalharness.gate.types import GateResult, Verdict
+
+_SUMMARY_LIMIT = 1_000_000
+"""Bytes that a step summary may have on GitHub, with room to spare."""
+
+
+@dataclass(frozen=True, slots=True)
+class GateJob:
+    """Everything that `evalharness gate` can be told. ``out`` is where results go: by default the run folder."""
+
+    run: Path
+    baseline: Path
+    policy: Path | None = None
+    out: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GateOutcome:
+    """The result, and the files that hold it."""
+
+    result: GateResult
+    written: tuple[Path, ...]
+
+
+def run_gate(job: GateJob) -> GateOutcome:
+    """Decide, and write gate.json, gate.md and gate.xml.
+
+    Raises ``RunConflictError`` naming what was measured differently, ``ConfigError`` for a policy that does not fit.
+    """
+    policy = Policy() if job.policy is None else load_policy(job.policy)
+    baseline, run = load_snapshot(job.baseline), load_snapshot(job.run)
+    columns = [series.column for series in run.series]
+    check_names(
+        policy, (c.criterion for c in columns), (c.criterion for c in columns if c.passes is not None)
+    )
+    check_same_instrument(baseline, run, policy)
+    result = gate(baseline, run, policy)
+    return GateOutcome(result, write_gate(result, job.out or (job.run if job.run.is_dir() else Path())))
+
+
+def write_gate(result: GateResult, folder: Path) -> tuple[Path, ...]:
+    """Write the result in every form that machines and people read."""
+    from evalharness.report.gate.document import gate_json
+    from evalharness.report.gate.junit import gate_junit
+    from evalharness.report.gate.markdown import gate_markdown
+
+    files = {
+        folder / "gate.json": gate_json(result),
+        folder / "gate.md": gate_markdown(result),
+        folder / "gate.xml": gate_junit(result),
+    }
+    for path, text in files.items():
+        write_text(path, text)
+    return tuple(files)
+
+
+def github_output(result: GateResult, environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """The annotations to print under GitHub Actions (none elsewhere); the step summary is appended to its file."""
+    if environment.get("GITHUB_ACTIONS") != "true":
+        return ()
+    from evalharness.report.gate.annotations import workflow_commands
+    from evalharness.report.gate.markdown import gate_markdown
+
+    summary = environment.get("GITHUB_STEP_SUMMARY")
+    if summary:
+        text = gate_markdown(result)
+        with Path(summary).open("a", encoding="utf-8", errors="backslashreplace") as out:
+            out.write(text if len(text.encode()) < _SUMMARY_LIMIT else text[: _SUMMARY_LIMIT // 4])
+    return workflow_commands(result)
+
+
+def plan(run: Path | None, policy: Path | None, max_drop: Amount | None) -> tuple[Plan, ...]:
+    """How many scenarios are needed: from the scatter of a run, or for a range of scatters."""
+    rules = Policy() if policy is None else load_policy(policy)
+    snapshot = None if run is None else load_snapshot(run)
+    cost = None if run is None or not run.is_dir() else _cost_per_group(run, snapshot)
+    return plans_of(snapshot, rules, max_drop, cost)
+
+
+def save_baseline(run: Path, out: Path) -> Snapshot:
+    """Write the baseline file of a run."""
+    snapshot = load_snapshot(run)
+    write_baseline(out, snapshot)
+    return snapshot
+
+
+def promote(run: Path, out: Path, *, force: bool) -> Snapshot:
+    """Make a run the baseline; refused unless its gate passed, or ``force``."""
+    if not force:
+        _check_passed(run)
+    return save_baseline(run, out)
+
+
+def _check_passed(run: Path) -> None:
+    import json
+
+    path = run / "gate.json"
+    fix = "Run `evalharness gate` on it first, or say --force."
+    try:
+        verdict = json.loads(path.read_bytes()).get("verdict")
+    except FileNotFoundError:
+        raise UsageError(f"{run} has not been gated (it has no gate.json)", fix=fix) from None
+    except (OSError, ValueError, AttributeError) as error:
+        raise UsageError(f"can't read {path}: {error}", fix=fix) from error
+    if verdict != Verdict.PASS.value:
+        raise RunConflictError(
+            f"the gate of {run} did not pass: {verdict}", fix="Say --force to promote it anyway."
+        )
+
+
+def _cost_per_group(run: Path, snapshot: Snapshot | None) -> float | None:
+    """What judging one group of this run cost (USD); None where it is not known or nothing was judged."""
+    with open_run(run) as (_, ledger):
+        totals: Sequence[float | None] = [row.cost for row in ledger.attempt_totals()]
+    known = [cost for cost in totals if cost is not None]
+    if snapshot is None or not snapshot.groups or not known or len(known) < len(totals):
+        return None
+    return sum(known) / snapshot.groups

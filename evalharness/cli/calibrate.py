@@ -1,0 +1,96 @@
+"""`evalharness calibrate`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from evalharness.cli.labelling import comparison, joining_of_labels, label_options, reading_of_labels
+from evalharness.cli.options import json_option, quiet_option
+
+
+@click.command("calibrate")
+@click.argument("run", metavar="RUN")
+@label_options
+@click.option("-o", "--out", metavar="FILE", help="Where the result goes (default: in the run folder).")
+@click.option(
+    "--probability", metavar="NAME", help="Metadata that holds each dialogue's chance of being labelled."
+)
+@click.option("--apply", "file", metavar="FILE", help="Apply a calibration to this run's scores instead.")
+@json_option
+@quiet_option
+@click.pass_context
+def command(context: click.Context, /, **options: Any) -> None:
+    """Carry a judge's scores to the human scale, and estimate the mean quality of all items from few labels.
+
+    \b
+    evalharness calibrate reports/logs --labels labels.csv
+    evalharness calibrate reports/new --apply reports/logs/calibration.json
+    """
+    if options["file"] is not None:
+        from evalharness.api.calibrating import apply_calibration
+
+        out = None if options["out"] is None else Path(options["out"])
+        path = apply_calibration(Path(options["run"]), Path(options["file"]), out)
+        if not options["quiet"]:
+            click.echo(f"wrote {path}")
+        return
+    if not options["labels"]:
+        raise click.UsageError("--labels or --apply is needed.", context)
+    _calibrate(options)
+
+
+def _calibrate(options: Mapping[str, Any]) -> None:
+    from evalharness.api.calibrating import CalibrateJob, calibration_json, run_calibrate
+
+    run = Path(options["run"])
+    job = CalibrateJob(
+        run,
+        tuple(options["labels"]),
+        Path(options["out"]) if options["out"] else run / "calibration.json",
+        reading_of_labels(options),
+        joining_of_labels(options),
+        comparison(options),
+        options["probability"],
+    )
+    result = run_calibrate(job, sys.stdin.buffer)
+    if options["json"]:
+        click.echo(calibration_json(list(result.calibrated)), nl=False)
+    elif not options["quiet"]:
+        _print(result)
+
+
+def _print(result: Any) -> None:
+    from evalharness.core.text import log_safe, one_line
+    from evalharness.report.figures import interval, number
+
+    for row in result.calibrated:
+        click.echo(
+            log_safe(
+                f"{one_line(row.scorer, 40)} on {one_line(row.criterion, 40)} · {row.n:,} labelled items"
+            )
+        )
+        click.echo(f"  mean of all items    {interval(row.mean.estimate)} ({row.mean.estimate.method})")
+        click.echo(f"  labels alone         {interval(row.mean.human_only)}")
+        click.echo(f"  judge alone          {number(row.mean.judge_only)}")
+        if row.by_strata is not None:
+            click.echo(f"  post-stratified      {interval(row.by_strata.estimate)}")
+        if row.corrected_rate is not None:
+            click.echo(f"  Rogan-Gladen         {interval(row.corrected_rate)}")
+        if row.mean.effective_labels is not None:
+            click.echo(f"  worth                {number(row.mean.effective_labels)} labels alone")
+        after = "" if row.calibrated is None else f", calibrated {interval(row.calibrated.ece)}"
+        click.echo(f"  calibration error    {interval(row.raw.ece)}{after} (of the scale)")
+        if row.half_width is not None:
+            click.echo(f"  one item             ±{number(row.half_width)} holds 90 % of ratings")
+        for caution in row.mean.cautions:
+            click.echo(f"  caution: {caution.text}")
+        for note in row.notes:
+            click.echo(f"  note: {note}")
+    for name, reason in result.unfitted:
+        click.echo(log_safe(f"{one_line(name, 90)}: not calibrated, {reason}"), err=True)
+    click.echo(f"\ncalibration: {result.path}")

@@ -1,0 +1,119 @@
+"""`evalharness gate`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from evalharness.cli.options import json_option, quiet_option
+from evalharness.errors import ExitCode, UsageError
+
+
+@click.command("gate")
+@click.argument("run", required=False, metavar="RUN")
+@click.option("-b", "--baseline", metavar="RUN0|FILE", help="An earlier run folder, or a baseline file.")
+@click.option(
+    "-p", "--policy", metavar="FILE", help="Tolerated drops, floors and slices (default: see docs/gate.md)."
+)
+@click.option("-o", "--out", metavar="DIR", help="Where gate.json, gate.md and gate.xml go (default: RUN).")
+@click.option("--power", is_flag=True, help="Say how many scenarios a tolerated drop needs; decides nothing.")
+@click.option("--max-drop", metavar="SIZE", help="For --power: the tolerated drop, like 5% or 0.2.")
+@json_option
+@quiet_option
+@click.pass_context
+def command(context: click.Context, /, **options: Any) -> int:
+    """Compare a run with its baseline: pass (0), fail (1), or not decidable (4).
+
+    \b
+    evalharness gate reports/new --baseline reports/old
+    evalharness gate reports/new --baseline baseline.json --policy gate.yaml
+    evalharness gate --power --baseline reports/old --max-drop 5%
+    """
+    if options["power"]:
+        return _plan(options)
+    if options["run"] is None or not options["baseline"]:
+        raise click.UsageError("RUN and --baseline are needed.", context)
+    from evalharness.api.gating import GateJob, github_output, run_gate
+
+    job = GateJob(
+        run=Path(options["run"]),
+        baseline=Path(options["baseline"]),
+        policy=Path(options["policy"]) if options["policy"] else None,
+        out=Path(options["out"]) if options["out"] else None,
+    )
+    outcome = run_gate(job)
+    _print(outcome, options)
+    for line in github_output(outcome.result):
+        click.echo(line, err=True)
+    return int(outcome.result.exit_code)
+
+
+def _print(outcome: Any, options: Mapping[str, Any]) -> None:
+    from evalharness.gate.types import Verdict
+    from evalharness.report.gate.console import gate_text
+    from evalharness.report.gate.document import gate_json
+
+    result = outcome.result
+    if options["json"]:
+        click.echo(gate_json(result), nl=False)
+    elif not options["quiet"]:
+        color = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        width = shutil.get_terminal_size((100, 24)).columns
+        text = gate_text(result, width, color=color, age=age_of(result.baseline_created))
+        click.echo("\n".join(line.rstrip() for line in text.split("\n")))
+        click.echo(f"\nwritten: {', '.join(str(path) for path in outcome.written)}")
+    if result.verdict is Verdict.INCONCLUSIVE and result.exit_code == ExitCode.OK:
+        click.echo("WARNING: the gate could not decide; on_inconclusive: warn lets it through", err=True)
+
+
+def age_of(created: str) -> str:
+    """How long ago an ISO time in UTC was, in words; empty where it can't be read."""
+    try:
+        then = datetime.fromisoformat(created)
+    except ValueError:
+        return ""
+    if then.tzinfo is None:
+        return ""
+    days = (datetime.now(UTC) - then).days
+    return "less than a day" if days < 1 else "1 day" if days == 1 else f"{days} days"
+
+
+def _plan(options: Mapping[str, Any]) -> int:
+    import json
+    from dataclasses import asdict
+
+    from evalharness.api.gating import plan
+    from evalharness.report.gate.console import plan_text
+
+    named = options["baseline"] or options["run"]
+    plans = plan(
+        Path(named) if named else None,
+        Path(options["policy"]) if options["policy"] else None,
+        _amount(options["max_drop"]),
+    )
+    if options["json"]:
+        click.echo(json.dumps([asdict(row) for row in plans], indent=1))
+    else:
+        click.echo(plan_text(plans, shutil.get_terminal_size((100, 24)).columns))
+        click.echo("\n80 % of unchanged systems pass with so many; correlation: of both runs over scenarios")
+    return int(ExitCode.OK)
+
+
+def _amount(text: str | None) -> Any:
+    from evalharness.data.policies import parse_amount
+
+    if text is None:
+        return None
+    found = parse_amount(text)
+    if found is None or found.value <= 0:
+        raise UsageError(
+            f"--max-drop {text!r} is no size", fix="Write a share of the scale like 5%, or a number."
+        )
+    return found
