@@ -1,6 +1,6 @@
 """Writes the measured tables of agreement.md and the names in statistics.md.
 
-    python docs/make_agreement.py TC_USR_DATA.json
+python docs/make_agreement.py TC_USR_DATA.json
 """
 
 from __future__ import annotations

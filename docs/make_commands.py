@@ -27,7 +27,9 @@ def page() -> str:
 
 
 def _helps(command: click.Command, path: str, parent: click.Context | None) -> Iterator[tuple[str, str]]:
-    context = click.Context(command, info_name=path.split()[-1], parent=parent, terminal_width=100, **_settings(parent))
+    context = click.Context(
+        command, info_name=path.split()[-1], parent=parent, terminal_width=100, **_settings(parent)
+    )
     if parent is not None:
         yield path, command.get_help(context).rstrip()
     if isinstance(command, click.Group):

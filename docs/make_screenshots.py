@@ -14,12 +14,20 @@ from evalharness.cli import cli
 from evalharness.cli.outcome import guarded
 
 IMAGES = Path(__file__).parent / "images"
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+]
 
 
 def main() -> None:
     """Make the demo run, then one picture per view."""
-    chromium = os.environ.get("EVALHARNESS_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    chromium = (
+        os.environ.get("EVALHARNESS_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    )
     if chromium is None:
         sys.exit("Chromium is needed: apt-get install chromium, or set EVALHARNESS_CHROMIUM")
     IMAGES.mkdir(exist_ok=True)

@@ -56,12 +56,12 @@ def test_it_works_where_an_event_loop_is_running(tmp_path: Path):
     replay = tmp_path / "a.jsonl"
     first = next(iter(evalharness.read_dialogues([str(DATA)])))
     turn = first.dialogue.assistant_turns()[0]
-    replay.write_text(f'{{"dialogue": "{first.dialogue.id}", "turn": {turn}, "criterion": "good", "outputs": ["yes"]}}\n')
+    replay.write_text(
+        f'{{"dialogue": "{first.dialogue.id}", "turn": {turn}, "criterion": "good", "outputs": ["yes"]}}\n'
+    )
 
     async def in_a_notebook() -> evalharness.Analysis:
-        done = evalharness.score(
-            DATA, judges=[f"replay:{replay}"], rubrics=[str(rubric)], out=tmp_path / "r"
-        )
+        done = evalharness.score(DATA, judges=[f"replay:{replay}"], rubrics=[str(rubric)], out=tmp_path / "r")
         return done.analysis
 
     with ThreadPoolExecutor(1) as thread:  # browser tests may keep a loop running in the main thread

@@ -116,7 +116,9 @@ class _ColumnSums:
         if self.column.nominal:
             return undefined("a nominal criterion has no mean")
         low, high = self.column.low, self.column.high
-        return group.mean.estimate().clipped(-math.inf if low is None else low, math.inf if high is None else high)
+        return group.mean.estimate().clipped(
+            -math.inf if low is None else low, math.inf if high is None else high
+        )
 
 
 def analyse(
@@ -147,7 +149,9 @@ def _corpus(metric: CorpusMetric, sums: Mapping[Column, _ColumnSums]) -> Iterabl
     for column, collected in found.items():
         for system in sorted(collected.stats):
             totals, count = collected.stats[system]
-            yield CorpusScore(column, system, metric.corpus(column, totals), count, metric.corpus_signature(column))
+            yield CorpusScore(
+                column, system, metric.corpus(column, totals), count, metric.corpus_signature(column)
+            )
 
 
 def _bounds(column: Column, tally: Tally, mean: float | None) -> tuple[float, float] | None:

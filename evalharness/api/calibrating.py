@@ -98,7 +98,9 @@ def _probabilities(contest: Contest, name: str | None, facts: Mapping[str, objec
         except ValueError:
             chance = 0.0
         if not 0.0 < chance <= 1.0:
-            raise UsageError(f"metadata.{name} of {item.dialogue!r} is {text!r}, no probability above 0 and at most 1")
+            raise UsageError(
+                f"metadata.{name} of {item.dialogue!r} is {text!r}, no probability above 0 and at most 1"
+            )
         found.append(chance)
     return np.array(found)
 
@@ -125,7 +127,13 @@ def _json(row: Calibrated) -> dict[str, Json]:
         "bias_raw": estimate_json(row.raw.bias),
         "ece_calibrated": None if row.calibrated is None else estimate_json(row.calibrated.ece),
         "reliability": [
-            {"low": b.low, "high": b.high, "predicted": b.predicted, "observed": estimate_json(b.observed), "n": b.n}
+            {
+                "low": b.low,
+                "high": b.high,
+                "predicted": b.predicted,
+                "observed": estimate_json(b.observed),
+                "n": b.n,
+            }
             for b in row.reliability
         ],
         "brier": _maybe(row.brier),
@@ -202,22 +210,32 @@ def matched(
     problems = []
     for column in columns:
         for curve in curves:
-            if (curve.rubric, curve.criterion, curve.scorer) != (column.rubric, column.criterion, column.scorer):
+            if (curve.rubric, curve.criterion, curve.scorer) != (
+                column.rubric,
+                column.criterion,
+                column.scorer,
+            ):
                 continue
             if curve.signature == column.signature:
                 found[column] = curve
             else:
-                problems.append(Problem(f"{column.scorer} on {column.criterion}: {_difference(curve, column)}"))
+                problems.append(
+                    Problem(f"{column.scorer} on {column.criterion}: {_difference(curve, column)}")
+                )
     if problems:
         head = Problem(f"{file} was made for another judge, rubric or prompt")
-        raise UsageError([head, *problems, Problem("nothing was written", fix="Calibrate this run's judge anew.")])
+        raise UsageError(
+            [head, *problems, Problem("nothing was written", fix="Calibrate this run's judge anew.")]
+        )
     if not found:
         raise UsageError(f"{file} speaks about no judge of this run", fix="Calibrate this run with labels.")
     return found
 
 
 def _difference(curve: CalibrationCurve, column: Column) -> str:
-    before, now = ({part.partition(":")[0]: part for part in s.split("|")} for s in (curve.signature, column.signature))
+    before, now = (
+        {part.partition(":")[0]: part for part in s.split("|")} for s in (curve.signature, column.signature)
+    )
     changed = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
     return f"changed: {', '.join(changed)}"
 
@@ -231,16 +249,19 @@ def _lines(
             curve = chosen.get(column)
             if curve is None or not isinstance(result, Score) or isinstance(result.value, str):
                 continue
-            yield json.dumps(
-                {
-                    "dialogue": row.dialogue,
-                    "turn": row.turn,
-                    "scorer": column.scorer,
-                    "rubric": column.rubric,
-                    "criterion": column.criterion,
-                    "raw": result.value,
-                    "calibrated": curve(result.value),
-                    "half_width": curve.half_width,
-                    "outside_labelled_range": curve.outside(result.value),
-                }
-            ) + "\n"
+            yield (
+                json.dumps(
+                    {
+                        "dialogue": row.dialogue,
+                        "turn": row.turn,
+                        "scorer": column.scorer,
+                        "rubric": column.rubric,
+                        "criterion": column.criterion,
+                        "raw": result.value,
+                        "calibrated": curve(result.value),
+                        "half_width": curve.half_width,
+                        "outside_labelled_range": curve.outside(result.value),
+                    }
+                )
+                + "\n"
+            )

@@ -1,11 +1,9 @@
-"""evalharness.yaml: defaults for the options of every command, and named judges.
+"""evalharness.yaml: defaults for the options of every command, facts about models, and prices.
 
     score:
       metric: [bleu, rouge]
       rubric: [support-reply]
       judge: [openai:gpt-6-luna]
-    judges:
-      strict: {use: "openai:gpt-6-luna", samples: 3}
     models:
       my-model: {temperature: true}
 
@@ -25,7 +23,7 @@ from evalharness.errors import ConfigError, Problem
 DEFAULT = "evalharness.yaml"
 _ONLY_ASKED = frozenset({"insecure-http", "insecure_http"})
 """Options that a file may not set: a file in the working folder must not weaken what protects keys and dialogues."""
-_SECTIONS = ("judges", "models", "prices")
+_SECTIONS = ("models", "prices")
 
 
 def apply_config(context: click.Context, name: str | None) -> None:

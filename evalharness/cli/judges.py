@@ -50,7 +50,11 @@ def test(context: click.Context, /, judge: str, json: bool, **flags: Any) -> int
     from evalharness.judges.probe import probe_judge
 
     models = {
-        **{key: value for key, value in (context.obj or {}).get("models", {}).items() if key != "insecure_http"},
+        **{
+            key: value
+            for key, value in (context.obj or {}).get("models", {}).items()
+            if key != "insecure_http"
+        },
         **{name: value for name, value in flags.items() if value},
     }
     probe = asyncio.run(probe_judge(judge, models=models))

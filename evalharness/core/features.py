@@ -37,7 +37,9 @@ class _Reply:
     def text(self) -> str:
         if self.item.turn is not None:
             return self.item.message.content
-        return "\n".join(m.content for m in self.item.dialogue.messages if m.role == "assistant" and not m.given)
+        return "\n".join(
+            m.content for m in self.item.dialogue.messages if m.role == "assistant" and not m.given
+        )
 
     @cached_property
     def words(self) -> list[str]:
@@ -55,7 +57,10 @@ class _Reply:
     def user(self) -> set[str]:
         if self.item.turn is not None:
             return set(_words(self.item.last_user_text or "")) - _COMMON
-        return set(_words(" ".join(m.content for m in self.item.dialogue.messages if m.role == "user"))) - _COMMON
+        return (
+            set(_words(" ".join(m.content for m in self.item.dialogue.messages if m.role == "user")))
+            - _COMMON
+        )
 
     @cached_property
     def history(self) -> set[str]:

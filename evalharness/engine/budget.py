@@ -63,7 +63,9 @@ class Budget:
 def worst_cost(prices: Prices, client: Client, request: Request) -> float | None:
     """The most that one attempt can cost (USD); None for an unpriced model."""
     size = sum(len(text.encode("utf-8", "replace")) for text in (request.system, request.shared, request.ask))
-    return prices.of_usage(client, Usage(size, request.max_tokens))
+    limit = getattr(client, "output_limit", None)  # remote models may reason beyond the request's own limit
+    answer = limit(request) if callable(limit) else request.max_tokens
+    return prices.of_usage(client, Usage(size, answer))
 
 
 def check_priced(prices: Prices, client: Client) -> None:

@@ -166,8 +166,8 @@ class ProviderFault(Exception):
 class Capabilities:
     """What a back-end and model can do, as far as a judge must know.
 
-    ``labels``: answers ``Request.labels`` with probabilities. ``toy``: whatever shows its scores must say that it is for
-    trying things out. ``max_parallel``: requests that it can usefully serve at once; None means no bound of its own.
+    ``labels``: answers ``Request.labels`` with probabilities. ``toy``: whatever shows its scores must say that it is
+    for trying things out. ``max_parallel``: requests that it can usefully serve at once; None means no bound of its own.
     """
 
     schema: bool = True
@@ -199,7 +199,7 @@ class Client(Protocol):
 
     @property
     def identity(self) -> Mapping[str, Json]:
-        """What makes answers comparable: back-end, model, API flavour, adapter options, weights' hash. Part of cache keys."""
+        """What makes answers comparable: back-end, model, API flavour, options, weights' hash. Part of cache keys."""
         ...
 
     @property

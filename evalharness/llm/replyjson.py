@@ -34,5 +34,7 @@ def from_json(row: Mapping[str, Any]) -> Reply:
         request_id=row["request_id"],
         label_probs=row["label_probs"],
         label_mass=row["label_mass"],
-        tokens=tuple(Token(text, logprob, tuple((t, p) for t, p in top)) for text, logprob, top in row["tokens"]),
+        tokens=tuple(
+            Token(text, logprob, tuple((t, p) for t, p in top)) for text, logprob, top in row["tokens"]
+        ),
     )

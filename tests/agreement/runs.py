@@ -48,7 +48,9 @@ def make_run(
     recording = write_lines(folder / "outputs.jsonl", [{"judge": "recorded"}, *outputs])
     rubric = folder / "reply.yaml"
     rubric.write_text(RUBRIC, encoding="utf-8")
-    done = run("score", source, "-r", rubric, "-j", f"j=replay:{recording}", "-o", folder / "run", "-q", *more)
+    done = run(
+        "score", source, "-r", rubric, "-j", f"j=replay:{recording}", "-o", folder / "run", "-q", *more
+    )
     assert done.code == 0, done.err
     return folder / "run"
 
@@ -73,7 +75,9 @@ def tone_labels(folder: Path, count: int = 40, **more: Any) -> Path:
     for i in range(count):
         own = 1 + i % 5
         for rater, value in (("expert_a", own), ("expert_b", max(1, own - (i % 3 == 0)))):
-            rows.append({"dialogue": f"d{i}", "turn": 1, "criterion": "tone", "rater": rater, "value": value, **more})
+            rows.append(
+                {"dialogue": f"d{i}", "turn": 1, "criterion": "tone", "rater": rater, "value": value, **more}
+            )
     return write_lines(folder / "labels.jsonl", rows)
 
 

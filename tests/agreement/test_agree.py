@@ -25,7 +25,9 @@ def test_figures_are_those_of_scipy(folder: Path, tmp_path: Path) -> None:
     assert row["value"] == pytest.approx(stats.spearmanr(judge, human).statistic)
     assert (row["n"], row["groups"], row["undefined"], row["rubric"]) == (40, 40, 0, "reply")
     assert row["low"] < row["value"] < row["high"]
-    assert figure(ran, "j", "kendall_tau_b")["value"] == pytest.approx(stats.kendalltau(judge, human).statistic)
+    assert figure(ran, "j", "kendall_tau_b")["value"] == pytest.approx(
+        stats.kendalltau(judge, human).statistic
+    )
 
 
 def test_row_has_every_promised_field(folder: Path, tmp_path: Path) -> None:
@@ -112,7 +114,15 @@ def test_all_faults_of_labels_are_told_with_their_lines(folder: Path, tmp_path: 
     ]
     ran = agree(folder, write_lines(tmp_path / "l.jsonl", rows))
     assert ran.code == 2
-    for text in ("l.jsonl:2", "'nowhere'", "l.jsonl:3", "messages 0 to 1", "l.jsonl:4", "already rated", "l.jsonl:5"):
+    for text in (
+        "l.jsonl:2",
+        "'nowhere'",
+        "l.jsonl:3",
+        "messages 0 to 1",
+        "l.jsonl:4",
+        "already rated",
+        "l.jsonl:5",
+    ):
         assert text in ran.err, ran.err
 
 
@@ -134,7 +144,8 @@ def test_mixed_types_are_refused(folder: Path, tmp_path: Path) -> None:
 
 def test_another_scale_is_declared(folder: Path, tmp_path: Path) -> None:
     rows = [
-        {"dialogue": f"d{i}", "turn": 1, "criterion": "tone", "rater": "a", "value": 2 * (i % 5)} for i in range(40)
+        {"dialogue": f"d{i}", "turn": 1, "criterion": "tone", "rater": "a", "value": 2 * (i % 5)}
+        for i in range(40)
     ]
     labels = write_lines(tmp_path / "l.jsonl", rows)
     assert agree(folder, labels).code == 2
@@ -154,7 +165,8 @@ def test_raters_are_chosen_by_pattern(folder: Path, tmp_path: Path) -> None:
 
 def test_inverted_labels_are_said_to_be(folder: Path, tmp_path: Path) -> None:
     rows = [
-        {"dialogue": f"d{i}", "turn": 1, "criterion": "tone", "rater": "a", "value": 5 - i % 5} for i in range(40)
+        {"dialogue": f"d{i}", "turn": 1, "criterion": "tone", "rater": "a", "value": 5 - i % 5}
+        for i in range(40)
     ]
     ran = agree(folder, write_lines(tmp_path / "l.jsonl", rows))
     assert "polarity looks inverted" in ran.out
@@ -162,7 +174,13 @@ def test_inverted_labels_are_said_to_be(folder: Path, tmp_path: Path) -> None:
 
 def test_prevalence_is_told(folder: Path, tmp_path: Path) -> None:
     rows = [
-        {"dialogue": f"d{i}", "turn": 1, "criterion": "safe", "rater": "a", "value": "no" if i % 10 == 5 else "yes"}
+        {
+            "dialogue": f"d{i}",
+            "turn": 1,
+            "criterion": "safe",
+            "rater": "a",
+            "value": "no" if i % 10 == 5 else "yes",
+        }
         for i in range(40)
     ]
     ran = agree(folder, write_lines(tmp_path / "l.jsonl", rows))
@@ -230,7 +248,10 @@ def test_preferences_against_scores_and_judges(folder: Path, tmp_path: Path) -> 
 
 
 def test_plan_gives_the_published_budgets() -> None:
-    rows = {(r["statistic"], r["value"], r["prevalence"]): r["labels"] for r in run("agree", "--plan", "--json").json}
+    rows = {
+        (r["statistic"], r["value"], r["prevalence"]): r["labels"]
+        for r in run("agree", "--plan", "--json").json
+    }
     assert [rows["cohen_kappa", 0.6, p] for p in (0.5, 0.8, 0.9, 0.95)] == [246, 392, 705, 1347]
     assert [rows["pearson", r, None] for r in (0.3, 0.5, 0.7, 0.85)] == [320, 219, 105, 36]
     assert "±0.1" in run("agree", "--plan").out
@@ -260,7 +281,14 @@ def test_disagreements_come_with_rationale_and_comment(tmp_path: Path) -> None:
     ]
     folder = make_run(tmp_path, [dialogue(f"d{i}", ["hello"]) for i in range(12)], outputs)
     rows = [
-        {"dialogue": f"d{i}", "turn": 1, "criterion": "tone", "rater": "a", "value": 5, "comment": "warm indeed"}
+        {
+            "dialogue": f"d{i}",
+            "turn": 1,
+            "criterion": "tone",
+            "rater": "a",
+            "value": 5,
+            "comment": "warm indeed",
+        }
         for i in range(12)
     ]
     worst = agree(folder, write_lines(tmp_path / "l.jsonl", rows), "--json").json["disagreements"][0]

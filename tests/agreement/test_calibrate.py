@@ -27,7 +27,9 @@ def lenient_labels(path: Path, count: int = 60) -> Path:
 
 
 def test_curve_and_debiased_mean_undo_leniency(folder: Path, tmp_path: Path) -> None:
-    ran = run("calibrate", folder, "-l", lenient_labels(tmp_path / "l.jsonl"), "--json", "-o", tmp_path / "c.json")
+    ran = run(
+        "calibrate", folder, "-l", lenient_labels(tmp_path / "l.jsonl"), "--json", "-o", tmp_path / "c.json"
+    )
     assert ran.code == 0, ran.err
     (found,) = ran.json["calibrations"]
     assert found["knots"] == [[1, 1], [2, 1], [3, 2], [4, 3], [5, 4]]
@@ -35,7 +37,10 @@ def test_curve_and_debiased_mean_undo_leniency(folder: Path, tmp_path: Path) -> 
     human = np.mean([max(1, i % 5) for i in range(120)])
     assert mean["judge_only"] == pytest.approx(3)
     assert mean["debiased"]["low"] <= human <= mean["debiased"]["high"]
-    assert mean["debiased"]["high"] - mean["debiased"]["low"] < mean["human_only"]["high"] - mean["human_only"]["low"]
+    assert (
+        mean["debiased"]["high"] - mean["debiased"]["low"]
+        < mean["human_only"]["high"] - mean["human_only"]["low"]
+    )
     assert mean["effective_labels"] > mean["labels"] == 60
     assert found["ece_calibrated"]["value"] < found["ece_raw"]["value"]
     assert found["half_width"] is not None
@@ -43,10 +48,24 @@ def test_curve_and_debiased_mean_undo_leniency(folder: Path, tmp_path: Path) -> 
 
 def test_binary_judge_gets_brier_and_corrected_rate(folder: Path, tmp_path: Path) -> None:
     rows = [
-        {"dialogue": f"d{i}", "turn": 1, "criterion": "safe", "rater": "a", "value": "no" if i % 5 == 0 else "yes"}
+        {
+            "dialogue": f"d{i}",
+            "turn": 1,
+            "criterion": "safe",
+            "rater": "a",
+            "value": "no" if i % 5 == 0 else "yes",
+        }
         for i in range(60)
     ]
-    ran = run("calibrate", folder, "-l", write_lines(tmp_path / "l.jsonl", rows), "--json", "-o", tmp_path / "c.json")
+    ran = run(
+        "calibrate",
+        folder,
+        "-l",
+        write_lines(tmp_path / "l.jsonl", rows),
+        "--json",
+        "-o",
+        tmp_path / "c.json",
+    )
     (found,) = ran.json["calibrations"]
     parts = found["murphy"]
     total = parts["reliability"] - parts["resolution"] + parts["uncertainty"] + parts["within"]
@@ -68,7 +87,8 @@ def test_calibration_of_another_judge_is_refused(folder: Path, tmp_path: Path) -
     file = tmp_path / "c.json"
     run("calibrate", folder, "-l", lenient_labels(tmp_path / "l.jsonl"), "-q", "-o", file)
     outputs = [
-        {"dialogue": "d0", "turn": 1, "criterion": name, "outputs": [value]} for name, value in (("tone", 2), ("safe", 1))
+        {"dialogue": "d0", "turn": 1, "criterion": name, "outputs": [value]}
+        for name, value in (("tone", 2), ("safe", 1))
     ]
     (tmp_path / "other").mkdir()
     other = make_run(tmp_path / "other", [dialogue("d0", ["hi"])], outputs)
@@ -93,7 +113,13 @@ def test_drawing_probabilities_weigh_the_labels(tmp_path: Path) -> None:
     ]
     folder = make_run(tmp_path, dialogues, outputs)
     rows = [
-        {"dialogue": f"d{i}", "turn": 1, "criterion": "tone", "rater": "a", "value": (4 if i % 2 else 2) - (i % 3 == 0)}
+        {
+            "dialogue": f"d{i}",
+            "turn": 1,
+            "criterion": "tone",
+            "rater": "a",
+            "value": (4 if i % 2 else 2) - (i % 3 == 0),
+        }
         for i in range(80)
         if i % 2 == 0 or i % 4 == 1
     ]

@@ -22,7 +22,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rng = random.Random(7)
     sizes = [rng.randint(2, 40) for _ in range(80)]
     rows = [
-        dialogue(f"d{i}", [" ".join(rng.choice("abcdefgh") * 3 for _ in range(n))], metadata={"system": f"s{i % 4}"})
+        dialogue(
+            f"d{i}",
+            [" ".join(rng.choice("abcdefgh") * 3 for _ in range(n))],
+            metadata={"system": f"s{i % 4}"},
+        )
         for i, n in enumerate(sizes)
     ]
     labels = [

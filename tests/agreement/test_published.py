@@ -46,7 +46,9 @@ def table_b(tmp_path_factory: pytest.TempPathFactory) -> Ran:
         for part in ("-j", f"{style}=replay:{write_replay(style, place / f'{style}.jsonl', numbers=True)}")
     ]
     assert run("score", usr, "-r", asked, *judges, "-o", place / "run", "-q").code == 0
-    maps = [part for ours, theirs in zip(CRITERIA, LABELS, strict=True) for part in ("--map", f"{ours}={theirs}")]
+    maps = [
+        part for ours, theirs in zip(CRITERIA, LABELS, strict=True) for part in ("--map", f"{ours}={theirs}")
+    ]
     chosen = ["--statistic", "pearson,kendall_tau_b", "--grouping", "pooled", "--grouping", "by_group"]
     return agree(place / "run", usr, *maps, "--scale", "any", *chosen, "--json")
 
@@ -94,8 +96,12 @@ def table_c(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     [("coh", 0.760, 0.719), ("ovr", 0.744, 0.725), ("inf", 0.615, 0.620), ("div", 0.534, 0.559)],
 )
 def test_table_c(table_c: Ran, criterion: str, pearson: float, spearman: float) -> None:
-    assert figure(table_c, "gpt4", "pearson", criterion=criterion)["value"] == pytest.approx(pearson, abs=0.0006)
-    assert figure(table_c, "gpt4", "spearman", criterion=criterion)["value"] == pytest.approx(spearman, abs=0.0006)
+    assert figure(table_c, "gpt4", "pearson", criterion=criterion)["value"] == pytest.approx(
+        pearson, abs=0.0006
+    )
+    assert figure(table_c, "gpt4", "spearman", criterion=criterion)["value"] == pytest.approx(
+        spearman, abs=0.0006
+    )
 
 
 def test_table_c_by_samples_and_humans(table_c: Ran) -> None:
@@ -133,6 +139,9 @@ def test_table_d(tmp_path: Path) -> None:
         ("turn=1", "886 of 1343", "727 of 859", "454 of 721", "388 of 479"),
         ("turn=3", "871 of 1325", "731 of 864", "471 of 707", "388 of 474"),
     ):
-        for scorer, with_ties, without in (("gpt-4", ours, ours_clear), ("human:pairwise", humans, humans_clear)):
+        for scorer, with_ties, without in (
+            ("gpt-4", ours, ours_clear),
+            ("human:pairwise", humans, humans_clear),
+        ):
             assert with_ties in figure(ran, scorer, "pair_agreement_with_ties", slice=turn)["reason"]
             assert without in figure(ran, scorer, "pair_agreement_without_ties", slice=turn)["reason"]

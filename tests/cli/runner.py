@@ -50,7 +50,11 @@ def _written(stream: io.TextIOWrapper) -> str:
 def run_apart(*arguments: str | Path, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> Ran:
     """Run a command in a process of its own."""
     done = subprocess.run(
-        command(*arguments), capture_output=True, text=True, env={**os.environ, **(env or {})}, cwd=cwd or ROOT
+        command(*arguments),
+        capture_output=True,
+        text=True,
+        env={**os.environ, **(env or {})},
+        cwd=cwd or ROOT,
     )
     return Ran(done.returncode, done.stdout, done.stderr)
 

@@ -108,7 +108,10 @@ def test_runs_list_show_and_remove():
 
 def test_report_renders_again_in_every_format():
     run("score", SMALL, "--metric", "bleu", "--out", "r")
-    before = {name: Path("r", name).read_bytes() for name in ("report.json", "scores.jsonl", "scores.csv", "report.html")}
+    before = {
+        name: Path("r", name).read_bytes()
+        for name in ("report.json", "scores.jsonl", "scores.csv", "report.html")
+    }
     for name in ("json", "jsonl", "csv", "html"):
         assert run("report", "r", "--format", name).code == 0
     assert {name: Path("r", name).read_bytes() for name in before} == before

@@ -34,13 +34,28 @@ def server() -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def files(own_home: Path) -> None:
-    messages = [{"role": "user", "content": "Where is it?"}, {"role": "assistant", "content": "On its way, Ms Lee."}]
+    messages = [
+        {"role": "user", "content": "Where is it?"},
+        {"role": "assistant", "content": "On its way, Ms Lee."},
+    ]
     Path("in.jsonl").write_text(json.dumps({"id": "a", "messages": messages}) + "\n")
     Path("tiny.yaml").write_text(RUBRIC)
 
 
 def _score(judge: str, *more: str) -> Ran:
-    return run("score", "in.jsonl", "--rubric", "tiny.yaml", "--judge", judge, "--max-tokens", "200", "-o", "r", *more)
+    return run(
+        "score",
+        "in.jsonl",
+        "--rubric",
+        "tiny.yaml",
+        "--judge",
+        judge,
+        "--max-tokens",
+        "200",
+        "-o",
+        "r",
+        *more,
+    )
 
 
 def test_chat_completions_honour_the_schema(server: str):
@@ -49,7 +64,11 @@ def test_chat_completions_honour_the_schema(server: str):
     row = next(row for row in scores(Path("r")) if row["criterion"] == "polite")
     assert row["scorer"] == "small"
     # a 135M model may ramble until the answer is cut; what is read must be a level of the scale
-    assert row["value"] in (0.0, 1.0) or 0.0 <= row["value"] <= 1.0 if row["status"] == "scored" else row["cause"]
+    assert (
+        row["value"] in (0.0, 1.0) or 0.0 <= row["value"] <= 1.0
+        if row["status"] == "scored"
+        else row["cause"]
+    )
     attempts = json.loads(Path("r/execution.json").read_text())["judges"][0]
     assert attempts["answered"] >= 1
     assert attempts["input_tokens"] > 100
@@ -57,7 +76,9 @@ def test_chat_completions_honour_the_schema(server: str):
 
 
 @pytest.mark.parametrize(("judge", "flags"), [("openai", ("--api", "responses")), ("anthropic", ())])
-def test_wires_that_ignore_the_schema_are_counted_and_fail_honestly(server: str, judge: str, flags: tuple[str, ...]):
+def test_wires_that_ignore_the_schema_are_counted_and_fail_honestly(
+    server: str, judge: str, flags: tuple[str, ...]
+):
     address = f"{server}/v1" if judge == "openai" else server
     ran = _score(f"small={judge}:smollm2@{address}", *flags)
     assert ran.code == 0, ran.err

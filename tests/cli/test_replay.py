@@ -28,7 +28,8 @@ PUBLISHED_TAU = {
 }
 
 NUMBERS = "rubric: numbers\nversion: 1\nunit: turn\nabout: A chat.\ncriteria:\n" + "".join(
-    f"  {name}:\n    question: How high is the {name}?\n    scale: numeric\n    min: 0\n    max: 9\n" for name in CRITERIA
+    f"  {name}:\n    question: How high is the {name}?\n    scale: numeric\n    min: 0\n    max: 9\n"
+    for name in CRITERIA
 )
 
 
@@ -42,7 +43,9 @@ def test_the_published_table_comes_out_of_a_run(style: str):
     )  # fmt: skip
     assert ran.code == 0, ran.err
     value = {
-        (row["dialogue"], row["criterion"]): row["value"] for row in scores(Path("r")) if row["status"] == "scored"
+        (row["dialogue"], row["criterion"]): row["value"]
+        for row in scores(Path("r"))
+        if row["status"] == "scored"
     }
     human = defaultdict(list)
     for row in recorded_rows(style):

@@ -46,7 +46,14 @@ def test_without_a_scorer_surface_measures_run():
 def test_the_run_folder_is_complete_and_private():
     run("score", SMALL, "--metric", "bleu,rouge", "--out", "r")
     names = {path.name for path in Path("r").iterdir()}
-    assert {"run.sqlite", "scores.jsonl", "scores.csv", "report.json", "execution.json", "report.html"} <= names
+    assert {
+        "run.sqlite",
+        "scores.jsonl",
+        "scores.csv",
+        "report.json",
+        "execution.json",
+        "report.html",
+    } <= names
     assert stat.S_IMODE(Path("r").stat().st_mode) == 0o700
     for path in Path("r").iterdir():
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
@@ -102,7 +109,10 @@ def test_the_report_does_not_depend_on_the_order_of_the_input():
         Path(name).mkdir()
         Path(name, "in.jsonl").write_text("".join(order), encoding="utf-8")
     for name in ("a", "b"):
-        assert run("score", Path(name, "in.jsonl"), "--metric", "bleu,rouge,surface", "--out", name + "/r").code == 0
+        assert (
+            run("score", Path(name, "in.jsonl"), "--metric", "bleu,rouge,surface", "--out", name + "/r").code
+            == 0
+        )
     one, two = (report(Path(name, "r")) for name in ("a", "b"))
     one["run"].pop("sources"), two["run"].pop("sources")
     assert one == two
@@ -114,7 +124,10 @@ def test_changed_input_is_refused_by_name_and_followed_with_update():
     Path("in.jsonl").write_text(_line("a", "q", "one") + _line("b", "q", "changed words here"))
     refused = run("score", "in.jsonl", "--out", "r")
     assert refused.code == 2
-    assert "in.jsonl:2: the input is not what this run folder was made from: dialogue 'b' has changed" in refused.err
+    assert (
+        "in.jsonl:2: the input is not what this run folder was made from: dialogue 'b' has changed"
+        in refused.err
+    )
     assert run("score", "in.jsonl", "--out", "r", "--update").code == 0
     words = {r["dialogue"]: r["value"] for r in scores(Path("r")) if r["criterion"] == "words"}
     assert words == {"a": 1.0, "b": 3.0}
@@ -132,7 +145,9 @@ def test_changed_settings_are_refused_by_name():
 
 
 def test_bad_lines_stop_the_run_and_are_all_named():
-    Path("in.jsonl").write_text(_line("a", "q", "one") + "{broken\n" + _line("b", "q", "two") + '{"id": "c"}\n')
+    Path("in.jsonl").write_text(
+        _line("a", "q", "one") + "{broken\n" + _line("b", "q", "two") + '{"id": "c"}\n'
+    )
     ran = run("score", "in.jsonl", "--out", "r")
     assert ran.code == 2
     assert "in.jsonl:2" in ran.err

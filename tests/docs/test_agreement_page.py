@@ -17,14 +17,21 @@ STATISTICS_PAGE = (DOCS / "statistics.md").read_text(encoding="utf-8")
 
 
 def test_every_statistic_and_short_form_is_named():
-    names, short = (re.search(rf"<!-- {m}:begin -->(.*?)<!--", STATISTICS_PAGE, re.DOTALL)[1] for m in ("names", "aliases"))
+    names, short = (
+        re.search(rf"<!-- {m}:begin -->(.*?)<!--", STATISTICS_PAGE, re.DOTALL)[1]
+        for m in ("names", "aliases")
+    )
     assert re.findall(r"`(\w+)`", names) == list(STATISTICS)
     assert re.findall(r"`(\w+)` for `(\w+)`", short) == list(ALIASES.items())
 
 
 def test_what_is_shown_first_is_as_the_code_has_it():
     two, three = (0.0, 1.0), (1.0, 2.0, 3.0)
-    assert shown_statistics(Scale(three, ("a", "b", "c"), nominal=True)) == ("cohen_kappa", "gwet_ac1", "percent")
+    assert shown_statistics(Scale(three, ("a", "b", "c"), nominal=True)) == (
+        "cohen_kappa",
+        "gwet_ac1",
+        "percent",
+    )
     assert shown_statistics(Scale(two, ("no", "yes"), 0, 1)) == ("cohen_kappa", "gwet_ac1", "spearman")
     assert shown_statistics(Scale(three, ("1", "2", "3"), 1, 3)) == ("spearman", "cohen_kappa_quadratic")
     assert shown_statistics(Scale(low=0, high=1)) == ("spearman", "krippendorff_interval")

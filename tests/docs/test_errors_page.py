@@ -22,7 +22,9 @@ def test_every_cause_and_reason_is_explained_and_nothing_else():
 
 def test_every_exit_code_is_explained():
     table = PAGE.split("## Exit codes")[1].split("##")[0]
-    codes = {int(code) for row in re.findall(r"^\| ([\d, ]+) \|", table, re.MULTILINE) for code in row.split(",")}
+    codes = {
+        int(code) for row in re.findall(r"^\| ([\d, ]+) \|", table, re.MULTILINE) for code in row.split(",")
+    }
     assert codes == {int(code) for code in ExitCode}
 
 

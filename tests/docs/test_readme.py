@@ -56,9 +56,14 @@ def test_commands_and_options_exist(page: Path):
                 assert word.split("=")[0] in known, line
 
 
-def test_the_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+def test_the_python_example_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
     monkeypatch.chdir(tmp_path)
-    messages = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a b", "references": ["a b"]}]
+    messages = [
+        {"role": "user", "content": "q"},
+        {"role": "assistant", "content": "a b", "references": ["a b"]},
+    ]
     Path("logs.jsonl").write_text(json.dumps({"id": "x", "messages": messages}) + "\n")
     (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     exec(compile(code, "README", "exec"), {})

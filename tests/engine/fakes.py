@@ -72,7 +72,9 @@ class FakeJudge:
     @property
     def columns(self) -> tuple[Column, ...]:
         signature = f"fake|{self.client.model}"
-        return (Column(self.name, "quality", self.unit, signature, rubric="r", low=1.0, high=5.0, judged=True),)
+        return (
+            Column(self.name, "quality", self.unit, signature, rubric="r", low=1.0, high=5.0, judged=True),
+        )
 
     @property
     def clients(self) -> tuple[Client, ...]:
@@ -101,7 +103,9 @@ def dialogues(count: int, turns: int = 1, prefix: str = "d") -> list[Dialogue]:
     return [
         Dialogue(
             f"{prefix}{n}",
-            tuple(m for t in range(turns) for m in (Message("user", f"q{t}"), Message("assistant", f"r{n}-{t}"))),
+            tuple(
+                m for t in range(turns) for m in (Message("user", f"q{t}"), Message("assistant", f"r{n}-{t}"))
+            ),
         )
         for n in range(count)
     ]

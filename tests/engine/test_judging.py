@@ -41,14 +41,20 @@ def cache(tmp_path: Path) -> Iterator[VerdictCache]:
     opened.close()
 
 
-def _run(ledger: Ledger, *judges: FakeJudge, cache: VerdictCache | None = None, **plan: object) -> tuple[Stopped, ...]:
-    desk = Desk(ledger, cache, LimiterPool(), NO_WAIT, Budget(Prices()), b"secret", epoch=str(plan.get("epoch", "")))
+def _run(
+    ledger: Ledger, *judges: FakeJudge, cache: VerdictCache | None = None, **plan: object
+) -> tuple[Stopped, ...]:
+    desk = Desk(
+        ledger, cache, LimiterPool(), NO_WAIT, Budget(Prices()), b"secret", epoch=str(plan.get("epoch", ""))
+    )
     whole = RunPlan(judges=judges, limits=Limits(concurrency=4), **plan)  # type: ignore[arg-type]
     return asyncio.run(run_judges(desk, whole, Silent(), lambda: False))
 
 
 def _values(ledger: Ledger) -> list[float | str]:
-    return [r.value if isinstance(r, Score) else r.cause.value for row in ledger.outcomes() for r in row.results]
+    return [
+        r.value if isinstance(r, Score) else r.cause.value for row in ledger.outcomes() for r in row.results
+    ]
 
 
 def test_every_item_is_judged_once_and_committed(ledger: Ledger):
@@ -102,7 +108,9 @@ def test_transient_failures_are_asked_again_by_the_next_run_and_others_not(ledge
 
 def test_retries_are_counted(ledger: Ledger):
     def answer(question: str, attempt: int) -> str | ProviderFault:
-        return ProviderFault(Cause.TIMEOUT, "slow", retryable=True, unknown_outcome=True) if attempt < 2 else "4"
+        return (
+            ProviderFault(Cause.TIMEOUT, "slow", retryable=True, unknown_outcome=True) if attempt < 2 else "4"
+        )
 
     _run(ledger, FakeJudge(FakeClient(answer)))
     assert _values(ledger) == [4.0] * 12
@@ -154,7 +162,9 @@ def test_failures_are_never_cached(ledger: Ledger, cache: VerdictCache):
 def test_equal_requests_at_the_same_time_are_paid_once(tmp_path: Path, cache: VerdictCache):
     class SameQuestion(FakeJudge):
         async def judge(self, item, ask):
-            return await FakeJudge.judge(self, type(item)(item.dialogue.__class__("same", item.dialogue.messages), 1), ask)
+            return await FakeJudge.judge(
+                self, type(item)(item.dialogue.__class__("same", item.dialogue.messages), 1), ask
+            )
 
     client = FakeClient()
     with Ledger(tmp_path / "run.sqlite") as ledger:

@@ -86,7 +86,9 @@ class Bench:
 
     def acknowledged(self, out: str) -> dict[str, str]:
         """The outcomes that the ledger holds, by dialogue."""
-        return dict(self._query(out, "SELECT d.id, o.body FROM outcomes o JOIN dialogues d ON d.seq=o.dialogue"))
+        return dict(
+            self._query(out, "SELECT d.id, o.body FROM outcomes o JOIN dialogues d ON d.seq=o.dialogue")
+        )
 
     def attempts(self, out: str) -> dict[str, int]:
         """Attempts in the ledger by state."""
@@ -119,7 +121,10 @@ class Bench:
 def dialogue(number: int, *, edited: bool = False) -> dict[str, Any]:
     """A one-turn dialogue whose question carries the mark by which the server counts."""
     reply = f"Reply {number}{' edited' if edited else ''}."
-    messages = [{"role": "user", "content": f"[row d{number}] Where is it?"}, {"role": "assistant", "content": reply}]
+    messages = [
+        {"role": "user", "content": f"[row d{number}] Where is it?"},
+        {"role": "assistant", "content": reply},
+    ]
     return {"id": f"d{number}", "messages": messages}
 
 

@@ -49,7 +49,9 @@ def _check_resumed(bench: Bench, before: dict[str, str], asked: dict[str, int]) 
 @pytest.mark.parametrize("point", sorted(set(POINTS) - {"after_cache"}))
 def test_killed_at_a_named_point(bench: Bench, point: str):
     whole = _unbroken(bench)
-    died = bench.apart("r", *FLAGS, point=f"{point}:{PASSAGE.get(point, 4 if point != 'before_replace' else 1)}")
+    died = bench.apart(
+        "r", *FLAGS, point=f"{point}:{PASSAGE.get(point, 4 if point != 'before_replace' else 1)}"
+    )
     assert died.code == -signal.SIGKILL, died.err
     before, asked = bench.acknowledged("r"), bench.asked()
     resumed = bench.here("r", *FLAGS)

@@ -30,7 +30,9 @@ def label_budget(half_width: float, level: float = 0.95) -> tuple[BudgetRow, ...
         for k in KAPPAS
         for p in PREVALENCES
     ]
-    rows += [BudgetRow("pearson", r, None, _needed(pearson_labels(r, half_width, level))) for r in CORRELATIONS]
+    rows += [
+        BudgetRow("pearson", r, None, _needed(pearson_labels(r, half_width, level))) for r in CORRELATIONS
+    ]
     rows += [BudgetRow("rate", p, None, _needed(rate_labels(p, half_width, level))) for p in RATES]
     rows += [BudgetRow("mean_in_sd", 1.0, None, _needed(mean_labels(1.0, half_width, level)))]
     return tuple(rows)

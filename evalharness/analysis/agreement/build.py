@@ -82,12 +82,14 @@ def _pairs_summary(rows: Sequence[Row]) -> str:
         for row in judged
         if row.estimate.value is not None
     ]
-    return f"Preferences between two replies: {'; '.join(parts[:4])}." if parts else "No preference could be compared."
+    return (
+        f"Preferences between two replies: {'; '.join(parts[:4])}."
+        if parts
+        else "No preference could be compared."
+    )
 
 
-def _rows(
-    contest: Contest, options: AgreeOptions, alt: dict[tuple[str, str], AltVerdict]
-) -> Iterator[Row]:
+def _rows(contest: Contest, options: AgreeOptions, alt: dict[tuple[str, str], AltVerdict]) -> Iterator[Row]:
     yield from human_rows(contest, options)
     for entrant in contest.entrants:
         yield from entrant_rows(contest, entrant, options)

@@ -96,7 +96,9 @@ def calibrate(
     after = None if isinstance(crossed, Unfitted) else calibration_error(
         (crossed - low) / span, (y - low) / span, groups, level=level
     )  # fmt: skip
-    conformal = None if isinstance(crossed, Unfitted) else split_conformal(crossed, y, groups, level=CONFORMAL_LEVEL)
+    conformal = (
+        None if isinstance(crossed, Unfitted) else split_conformal(crossed, y, groups, level=CONFORMAL_LEVEL)
+    )
     if isinstance(conformal, Unfitted):
         notes.append(f"no interval for single items: {conformal.reason}")
     binary = entrant.scale.binary and bool(np.isin(y, (low, high)).all())

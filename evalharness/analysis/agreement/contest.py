@@ -117,9 +117,7 @@ def contests(
     return found
 
 
-def unchecked_columns(
-    table: ScoreTable, held: Sequence[Contest]
-) -> tuple[tuple[str, str, str], ...]:
+def unchecked_columns(table: ScoreTable, held: Sequence[Contest]) -> tuple[tuple[str, str, str], ...]:
     """Judged columns (scorer, rubric, criterion) that no label speaks about; overalls are left out."""
     met = {(e.scorer, e.rubric, c.criterion) for c in held for e in c.judges}
     rows = [(c.column.scorer, c.column.rubric, c.column.criterion) for c in table.columns if c.column.judged]
@@ -200,7 +198,9 @@ def _judge(
     aggregate = options.aggregate if own.unit is not labels.unit else None
     scale = scale_of(own)
     unchecked = options.scales.unchecked and not scale.nominal
-    declared = options.scales.labels_of(labels.criterion, scale) or options.scales.labels_of(own.criterion, scale)
+    declared = options.scales.labels_of(labels.criterion, scale) or options.scales.labels_of(
+        own.criterion, scale
+    )
     if own.criterion == OVERALL and declared is None:
         unchecked = True
     placing = Placing(scale, declared, unchecked)
@@ -268,7 +268,9 @@ def _baselines(
     labels: Ratings, matrix: FloatArray, scale: Scale, facts: Mapping[str, DialogueFacts]
 ) -> Iterator[Entrant]:
     """Answering always the same, and the length of the reply."""
-    yield Entrant(CONSTANT, "", Kind.BASELINE, np.full(len(matrix), _most_usual(matrix, scale)), matrix, scale)
+    yield Entrant(
+        CONSTANT, "", Kind.BASELINE, np.full(len(matrix), _most_usual(matrix, scale)), matrix, scale
+    )
     if not scale.nominal:
         length = np.array([facts[item.dialogue].length(item.turn) for item in labels.items])
         yield Entrant(LENGTH, "", Kind.BASELINE, length, matrix, Scale(same=False))

@@ -54,7 +54,9 @@ def judge_rows(contest: Contest, entrant: Entrant, options: AgreeOptions) -> Ite
         yield plain_row(contest, entrant, f"{name}_minus:{LEAVE_ONE_OUT}", found.difference)
 
 
-def leave_one_out_of(contest: Contest, entrant: Entrant | None, name: str, level: float) -> LeaveOneOut | None:
+def leave_one_out_of(
+    contest: Contest, entrant: Entrant | None, name: str, level: float
+) -> LeaveOneOut | None:
     """Raters (and a judge) against the consensus of the other raters; None where the statistic has no such form."""
     scale = contest.scale if entrant is None else entrant.scale
     matrix = contest.ratings if entrant is None else entrant.ratings
@@ -109,7 +111,9 @@ def _ceiling_rows(
         yield _row(contest, LEAVE_ONE_OUT, name, left_out.human)
     if name in ON_MAJORITY and not np.isin(ratings[~np.isnan(ratings)], contest.scale.levels).all():
         return
-    yield _row(contest, PAIRWISE, name, pairwise_ceiling(ratings, function, groups, level=options.level).estimate)
+    yield _row(
+        contest, PAIRWISE, name, pairwise_ceiling(ratings, function, groups, level=options.level).estimate
+    )
 
 
 def _among_rows(
@@ -180,7 +184,16 @@ def alt_verdict(contest: Contest, entrant: Entrant, options: AgreeOptions) -> Al
         categories=scale.levels if scale.classes else None, groups=contest.groups, level=options.level,
     )  # fmt: skip
     raters = tuple(
-        (contest.labels.raters[r.annotator], r.n, r.judge_wins, r.human_wins, r.p, r.p_clustered, r.rejected, r.note)
+        (
+            contest.labels.raters[r.annotator],
+            r.n,
+            r.judge_wins,
+            r.human_wins,
+            r.p,
+            r.p_clustered,
+            r.rejected,
+            r.note,
+        )
         for r in found.annotators
     )
     return AltVerdict(

@@ -187,7 +187,9 @@ class _Turns:
         self._dialogue = dialogue
         self._known: dict[int | str, int | RecordError] = {}
 
-    def item(self, name: int | str | None, row: RawLabel | RawPair, problems: list[Problem]) -> ItemKey | None:
+    def item(
+        self, name: int | str | None, row: RawLabel | RawPair, problems: list[Problem]
+    ) -> ItemKey | None:
         if name is None:
             return ItemKey(self._dialogue.id, WHOLE)
         if name not in self._known:
@@ -246,7 +248,10 @@ def _missing(
     for label in labels:
         if label.dialogue in wanted.labels:
             yield Problem(
-                f"there is no dialogue {quoted(label.dialogue)} in the run{by}", label.source, label.line, fix=fix
+                f"there is no dialogue {quoted(label.dialogue)} in the run{by}",
+                label.source,
+                label.line,
+                fix=fix,
             )
     for pair in pairs:
         for name in (pair.dialogue_a, pair.dialogue_b):

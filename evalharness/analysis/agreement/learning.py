@@ -94,7 +94,9 @@ def _by_system(
 ) -> Estimate:
     count = 0 if systems is None else int(np.unique(systems).size)
     if systems is None or count < _MIN_SYSTEMS:
-        return undefined(f"the data name {count} systems; {_MIN_SYSTEMS} are needed to hold one out", n=target.size)
+        return undefined(
+            f"the data name {count} systems; {_MIN_SYSTEMS} are needed to hold one out", n=target.size
+        )
     crossed = cross_fit(features, target, systems, seed=seed)
     if isinstance(crossed, Unfitted):
         return undefined(crossed.reason, n=target.size)
@@ -110,9 +112,7 @@ def _outside(features: FloatArray, folds: IntArray) -> float:
     return float(outside.mean())
 
 
-def _curve(
-    features: FloatArray, target: FloatArray, groups: IntArray, seed: int
-) -> tuple[CurvePoint, ...]:
+def _curve(features: FloatArray, target: FloatArray, groups: IntArray, seed: int) -> tuple[CurvePoint, ...]:
     """Agreement on the other groups after learning from random groups with the wanted number of labels."""
     points = []
     for wanted in _CURVE:

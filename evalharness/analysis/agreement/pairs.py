@@ -99,7 +99,9 @@ def _rows(
     groups = codes_of([facts[v.first.dialogue].cluster for v in human])
     values = np.array([v.vote for v in human], dtype=np.intp)
     if len(human) and len({v.rater for v in human}) > 1:
-        among = agreement_among(pairs, codes_of([v.rater for v in human]), values, groups, level=options.level)
+        among = agreement_among(
+            pairs, codes_of([v.rater for v in human]), values, groups, level=options.level
+        )
         yield from _agreement_rows(PAIRWISE, "", criterion, among, where, Kind.HUMAN, options)
     for name in sorted({v.rater for v in own}):
         known = {(v.first, v.second): v.vote for v in own if v.rater == name}

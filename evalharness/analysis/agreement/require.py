@@ -40,12 +40,16 @@ def parse_requirement(text: str) -> Requirement:
     """The requirement that a text states; a :class:`UsageError` for anything else."""
     match = _FORM.fullmatch(text)
     if match is None:
-        fix = "Write [SCORER or CRITERION:]STATISTIC[.low]>=NUMBER, for example kappa>=.6 or spearman.low>=.5."
+        fix = (
+            "Write [SCORER or CRITERION:]STATISTIC[.low]>=NUMBER, for example kappa>=.6 or spearman.low>=.5."
+        )
         raise UsageError(f"--require {text!r} is no requirement", fix=fix)
     name = match["name"]
     known = name if name in _OTHERS or name.startswith("pair_") else known_statistic(name)
     limit = (match["limit"] or "").lstrip(".")
-    return Requirement(text.strip(), known, limit, match["op"], float(match["bound"]), (match["scope"] or "").strip())
+    return Requirement(
+        text.strip(), known, limit, match["op"], float(match["bound"]), (match["scope"] or "").strip()
+    )
 
 
 def missed(requirements: Sequence[Requirement], rows: Sequence[Row]) -> list[Problem]:

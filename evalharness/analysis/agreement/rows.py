@@ -49,7 +49,11 @@ def shown_statistics(scale: Scale) -> tuple[str, ...]:
         return ("cohen_kappa", "gwet_ac1", "spearman")
     if len(scale.levels) > 2 and scale.same:
         return ("spearman", "cohen_kappa_quadratic")
-    return ("spearman", "krippendorff_interval") if scale.same and scale.low is not None else ("spearman", "pearson")
+    return (
+        ("spearman", "krippendorff_interval")
+        if scale.same and scale.low is not None
+        else ("spearman", "pearson")
+    )
 
 
 def leading(contest: Contest, options: AgreeOptions) -> tuple[str, ...]:
@@ -148,9 +152,7 @@ def _rater_rows(contest: Contest, entrant: Entrant, options: AgreeOptions) -> It
     name = leading(contest, options)[0]
     raters = contest.labels.raters
     for j, rater in enumerate(raters[:_MOST_SLICES] if len(raters) > 1 else ()):
-        sides = Sides(
-            entrant.values, entrant.ratings[:, [j]], contest.groups, contest.systems, entrant.scale
-        )
+        sides = Sides(entrant.values, entrant.ratings[:, [j]], contest.groups, contest.systems, entrant.scale)
         found = measure(name, sides, Grouping.POOLED, options.level)
         yield plain_row(contest, entrant, name, found.estimate, f"rater={rater}", found.reason)
     if len(raters) > 1 and contest.scale.classes:
@@ -203,7 +205,9 @@ def _averaged(contest: Contest, entrant: Entrant, name: str, samples: FloatArray
     values: FloatArray = np.full(len(samples), np.nan)
     np.divide(np.where(usable, samples, 0.0).sum(axis=1), count, out=values, where=count > 0)
     where = ~np.isnan(values) & (~np.isnan(entrant.ratings)).any(axis=1)
-    sides = Sides(values, entrant.ratings, contest.groups, contest.systems, entrant.scale).where(np.asarray(where))
+    sides = Sides(values, entrant.ratings, contest.groups, contest.systems, entrant.scale).where(
+        np.asarray(where)
+    )
     found = None if name in EXTRA or not where.any() else _linearized(name, sides)
     if found is None:
         return None

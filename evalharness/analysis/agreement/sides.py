@@ -88,7 +88,10 @@ BLAND_ALTMAN = {
     "bland_altman_proportional_bias": "proportional_bias",
     "bland_altman_sd_ratio": "sd_ratio",
 }
-_TESTS: Mapping[str, Callable[[FloatArray], Significance]] = {"bowker": bowker, "stuart_maxwell": stuart_maxwell}
+_TESTS: Mapping[str, Callable[[FloatArray], Significance]] = {
+    "bowker": bowker,
+    "stuart_maxwell": stuart_maxwell,
+}
 EXTRA = (
     "tie_calibrated_accuracy",
     "soft_pairwise_accuracy",
@@ -255,10 +258,14 @@ def _measured(found: Averaged, *, swapped: bool = False) -> Measured:
 def _in_our_words(estimate: Estimate, swapped: bool) -> Estimate:
     if estimate.undefined is None:
         return estimate
-    first, second = ("the humans give", "the judge gives") if swapped else ("the judge gives", "the humans give")
+    first, second = (
+        ("the humans give", "the judge gives") if swapped else ("the judge gives", "the humans give")
+    )
     text = estimate.undefined.replace("the first side gives", first).replace("the second side gives", second)
     text = text.replace("first_constant", "judge constant").replace("second_constant", "human constant")
-    return replace(estimate, undefined=text.replace("both_constant", "both constant").replace("too_few", "too few"))
+    return replace(
+        estimate, undefined=text.replace("both_constant", "both constant").replace("too_few", "too few")
+    )
 
 
 def _extra(name: str, sides: Sides, grouping: Grouping, level: float) -> Measured:
@@ -313,7 +320,11 @@ def _p_value(tested: Significance, level: float) -> Estimate:
 
 def _bland_altman(name: str, sides: Sides, level: float) -> Estimate:
     if sides.scale.nominal or not sides.scale.same:
-        reason = "a nominal scale has no order" if sides.scale.nominal else "labels and scores are on different scales"
+        reason = (
+            "a nominal scale has no order"
+            if sides.scale.nominal
+            else "labels and scores are on different scales"
+        )
         return undefined(reason, n=sides.judge.size, level=level)
     found: BlandAltman = bland_altman(sides.judge, sides.human, sides.groups, level=level)
     estimate: Estimate = getattr(found, BLAND_ALTMAN[name])
@@ -323,7 +334,9 @@ def _bland_altman(name: str, sides: Sides, level: float) -> Estimate:
 def _tie_calibrated(sides: Sides, grouping: Grouping, level: float) -> Estimate:
     match grouping:
         case Grouping.POOLED:
-            return tie_calibrated_accuracy_pooled(sides.judge, sides.human, sides.groups, level=level).estimate
+            return tie_calibrated_accuracy_pooled(
+                sides.judge, sides.human, sides.groups, level=level
+            ).estimate
         case Grouping.BY_GROUP:
             return tie_calibrated_accuracy(sides.judge, sides.human, sides.groups, level=level).estimate
         case _:

@@ -20,7 +20,9 @@ _PREVALENT = 0.8
 def verdict_of(contest: Contest, judge: Entrant, options: AgreeOptions) -> Verdict:
     """What is to be said about a judge on a criterion."""
     found = [*_said(contest, judge, options)]
-    return Verdict(judge.scorer, judge.rubric, tuple(code for code, _ in found), tuple(text for _, text in found))
+    return Verdict(
+        judge.scorer, judge.rubric, tuple(code for code, _ in found), tuple(text for _, text in found)
+    )
 
 
 def _said(contest: Contest, judge: Entrant, options: AgreeOptions) -> Iterator[tuple[str, str]]:
@@ -75,7 +77,10 @@ def _against_length(contest: Contest, judge: Entrant, options: AgreeOptions) -> 
     if gap.value <= 0:
         yield "not_above_length", "does not beat reply length."
     elif gap.low is None or gap.low <= 0:
-        yield "length_unclear", "is not shown to beat reply length: the interval of the difference includes 0."
+        yield (
+            "length_unclear",
+            "is not shown to beat reply length: the interval of the difference includes 0.",
+        )
     else:
         yield "above_length", "beats reply length."
 
@@ -90,9 +95,15 @@ def _against_humans(
         return
     assert found.difference.high is not None
     if found.difference.high < 0:
-        yield "below_human", f"agrees with the other raters less than a single rater does ({_gap(found.difference)})."
+        yield (
+            "below_human",
+            f"agrees with the other raters less than a single rater does ({_gap(found.difference)}).",
+        )
     elif found.difference.low > 0:
-        yield "above_human", f"agrees with the other raters more than a single rater does ({_gap(found.difference)})."
+        yield (
+            "above_human",
+            f"agrees with the other raters more than a single rater does ({_gap(found.difference)}).",
+        )
     else:
         yield "like_human", "can't be told from a single rater by its agreement with the others."
 

@@ -90,7 +90,9 @@ class Ledger:
     def set(self, key: str, value: Json) -> None:
         """Store a manifest entry."""
         with _storage_errors(self.path):
-            self._db.execute("INSERT OR REPLACE INTO manifest VALUES (?, ?)", (key, sealed(key, canonical_json(value))))
+            self._db.execute(
+                "INSERT OR REPLACE INTO manifest VALUES (?, ?)", (key, sealed(key, canonical_json(value)))
+            )
 
     def secret(self) -> bytes:
         """The run's secret, made on first use; fence markers are derived from it."""
@@ -209,7 +211,9 @@ class Ledger:
             return int(row[0])
         text = canonical_json([asdict(column) for column in columns])
         with _storage_errors(self.path):
-            cursor = self._db.execute("INSERT INTO scorers (key, columns) VALUES (?, ?)", (key, sealed(key, text)))
+            cursor = self._db.execute(
+                "INSERT INTO scorers (key, columns) VALUES (?, ?)", (key, sealed(key, text))
+            )
         return int(cursor.lastrowid or 0)
 
     def scorers(self) -> dict[int, tuple[Column, ...]]:

@@ -18,7 +18,9 @@ from evalharness.report.figures import NOTHING, interval, number
 _SHOWN_METRICS = 12
 
 
-def agreement_text(agreement: Agreement, width: int = 100, *, color: bool = False, everything: bool = False) -> str:
+def agreement_text(
+    agreement: Agreement, width: int = 100, *, color: bool = False, everything: bool = False
+) -> str:
     """The summary, then a table and sentences for each criterion; all rows where ``everything`` is asked for."""
     out = io.StringIO()
     console = Console(
@@ -61,9 +63,7 @@ def heading(report: CriterionReport) -> str:
 
 def sentences(report: CriterionReport) -> list[str]:
     """What is said of each judge, the missing ceiling, and notes."""
-    said = [
-        f"{verdict.scorer}: {sentence}" for verdict in report.verdicts for sentence in verdict.sentences
-    ]
+    said = [f"{verdict.scorer}: {sentence}" for verdict in report.verdicts for sentence in verdict.sentences]
     return [*said, *([report.ceiling_note] if report.ceiling_note else []), *report.notes]
 
 
@@ -126,5 +126,7 @@ def budget_text(rows: Iterable[BudgetRow], half_width: float) -> str:
         table.add_row(title(row.statistic), number(row.value), share, f"{row.labels:,}")
     console.print(Text(f"labels for a 95 % interval of ±{half_width:g}, items independent"))
     console.print(table)
-    console.print(Text("Items of one group tell less: with m items a group of correlation r, multiply by 1 + (m-1) r."))
+    console.print(
+        Text("Items of one group tell less: with m items a group of correlation r, multiply by 1 + (m-1) r.")
+    )
     return out.getvalue().rstrip("\n")

@@ -49,14 +49,18 @@ class Part:
 
 def agreement_page(agreement: Agreement, name: str) -> str:
     """The whole page; ``name`` is the run's."""
-    return _environment().get_template("agree.html").render(
-        title=name,
-        policy=_policy(),
-        style=Markup(_asset("css/agree.css")),  # noqa: S704 - our own file
-        agreement=agreement,
-        parts=parts_of(agreement),
-        interval=interval,
-        number=number,
+    return (
+        _environment()
+        .get_template("agree.html")
+        .render(
+            title=name,
+            policy=_policy(),
+            style=Markup(_asset("css/agree.css")),  # noqa: S704 - our own file
+            agreement=agreement,
+            parts=parts_of(agreement),
+            interval=interval,
+            number=number,
+        )
     )
 
 

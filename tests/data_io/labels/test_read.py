@@ -28,7 +28,14 @@ def test_long_jsonl_keeps_types_lines_and_looks(tmp_path: Path) -> None:
         tmp_path / "l.jsonl",
         [
             {"dialogue": "a", "turn": 1, "criterion": "tone", "rater": "x", "value": 4, "comment": "fine"},
-            {"dialogue": "a", "turn": "reply 2", "criterion": "tone", "rater": "x", "value": 2.5, "repeat": 1},
+            {
+                "dialogue": "a",
+                "turn": "reply 2",
+                "criterion": "tone",
+                "rater": "x",
+                "value": 2.5,
+                "repeat": 1,
+            },
             {"dialogue": 7, "criterion": "kind", "value": True},
             {"dialogue": "a", "criterion": "kind", "value": None},
         ],
@@ -119,7 +126,10 @@ def test_langfuse_takes_annotations_only(tmp_path: Path) -> None:
 
 
 def test_mixed_types_of_a_criterion_are_one_problem_each(tmp_path: Path) -> None:
-    rows = [{"dialogue": "a", "criterion": "tone", "rater": str(i), "value": v} for i, v in enumerate([4, "4", "x"])]
+    rows = [
+        {"dialogue": "a", "criterion": "tone", "rater": str(i), "value": v}
+        for i, v in enumerate([4, "4", "x"])
+    ]
     with pytest.raises(InputError) as caught:
         read(tmp_path / "l.jsonl", rows)
     (problem,) = caught.value.problems
