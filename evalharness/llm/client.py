@@ -167,7 +167,7 @@ class Capabilities:
     """What a back-end and model can do, as far as a judge must know.
 
     ``labels``: answers ``Request.labels`` with probabilities. ``toy``: whatever shows its scores must say that it is
-    for trying things out. ``max_parallel``: requests that it can usefully serve at once; None means no bound of its own.
+    for trying things out. ``max_parallel``: requests that it usefully serves at once; None means no bound of its own.
     """
 
     schema: bool = True
