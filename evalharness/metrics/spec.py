@@ -119,6 +119,7 @@ def _read(text: str) -> Spec:
 
 def _options(head: str, text: str) -> dict[str, str]:
     options: dict[str, str] = {}
+    head = one_line(head, 40)
     for part in filter(str.strip, text.split(",")):
         key, sign, value = part.partition("=")
         key = key.strip()

@@ -1,4 +1,4 @@
-"""One browser for all tests of the page."""
+"""One browser for each file of page tests: while it runs, its event loop would be in the way of other tests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.browser import open_browser
 from tests.report.page_data import small_run
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
     with open_browser() as browser:
         yield browser

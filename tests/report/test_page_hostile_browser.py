@@ -21,9 +21,13 @@ WALK = """async ([count]) => {
         [...element.children].filter((child) => !child.classList.contains('code')).map(shape)];
     for (let n = 0; n < count; n += 1) {
         const before = document.querySelector('#dialogue-title');
-        if (n) document.dispatchEvent(new KeyboardEvent('keydown', { key: 'j', bubbles: true }));
+        if (n) document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'j', bubbles: true }));
         const title = () => document.querySelector('#dialogue-title');
-        while (!rows() || !title() || (n && title() === before)) await new Promise((done) => setTimeout(done, 5));
+        const end = performance.now() + 10000;
+        while (!rows() || !title() || (n && title() === before)) {
+            if (performance.now() > end) throw new Error(`nothing opens after ${n}`);
+            await new Promise((done) => setTimeout(done, 5));
+        }
         document.querySelectorAll('.pane details').forEach((details) => { details.open = true; });
         document.querySelectorAll('.pane *').forEach((element) => element.dispatchEvent(new Event('mouseover')));
         shapes.push(JSON.stringify(shape(document.querySelector('.pane'))));

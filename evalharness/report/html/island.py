@@ -10,7 +10,7 @@ import zlib
 _LEVEL = 6
 _RAW_DEFLATE = -15
 _EVERY = 8
-_LONG = 50_000
+_LONG = 30_000
 _ESCAPED = re.compile(
     "[<>&\u007f-\u009f\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164"
     "\ud800-\udfff\ufeff\uffa0\ufff0-\uffff\U000e0000-\U000e0fff]"
@@ -47,23 +47,28 @@ class PackedSize:
     """Estimates what texts add to the file when they are packed one after the other.
 
     Packing takes most of the time of writing a page, so only every eighth text and every long one is packed for the
-    estimate; the others are taken to shrink like these.
+    estimate, many at a time as in the file; the others are taken to shrink like these.
     """
 
     def __init__(self) -> None:
         self._deflate = zlib.compressobj(_LEVEL, zlib.DEFLATED, _RAW_DEFLATE)
-        self._seen = self._plain = self._packed = 0
+        self._sample = bytearray()
+        self._enough = self._seen = 0
+        self._ratio = 1.0
 
     def of(self, text: str) -> int:
         """Bytes that the text takes in the file, about."""
         data = text.encode("utf-8")
-        self._seen += 1
         if len(data) > _LONG:
             return self._measured(data)
-        if self._seen % _EVERY == 1:
-            self._plain += len(data)
-            self._packed += self._measured(data)
-        return round(len(data) * self._packed / self._plain)
+        if self._seen % _EVERY == 0:
+            self._sample += data
+        self._seen += 1
+        if len(self._sample) > self._enough:
+            self._ratio = self._measured(bytes(self._sample)) / len(self._sample)
+            self._enough = min(_LONG, 2 * len(self._sample))
+            self._sample.clear()
+        return round(len(data) * self._ratio)
 
     def _measured(self, data: bytes) -> int:
         size = len(self._deflate.compress(data)) + len(self._deflate.flush(zlib.Z_SYNC_FLUSH))

@@ -46,7 +46,9 @@ class Pool:
         return not self._full or (bool(self._heap) and rank > self._heap[0][0])
 
     def push(self, rank: Rank, weighed: Weighed) -> None:
-        """Keep an entry, at the cost of less wanted ones."""
+        """Keep an entry, at the cost of less wanted ones; one that is larger than the cap is left out."""
+        if weighed.size > self._cap.size or weighed.entry.turns > self._cap.turns:
+            return
         heapq.heappush(self._heap, (rank, weighed.entry.order, weighed))
         self._turns += weighed.entry.turns
         self._size += weighed.size
