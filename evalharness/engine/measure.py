@@ -22,7 +22,7 @@ from evalharness.engine.plan import RunPlan, items_of, scorer_key, title
 from evalharness.engine.progress import Progress
 
 _BLOCK = 200
-_WORTH_PROCESSES = 4_000
+_WORTH_PROCESSES = 20_000
 _AHEAD = 4
 
 

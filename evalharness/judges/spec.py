@@ -141,13 +141,24 @@ def spec_client(spec: JudgeSpec, models: Mapping[str, Json]) -> Client:
 
 
 def _client_options(spec: JudgeSpec, models: Mapping[str, Json]) -> dict[str, Json]:
-    """The options of a back-end: what is said of all models, and what is known of this one."""
+    """The options of a back-end: what is said of all models, and of this one.
+
+    Under a model's name stand options of its back-end (``platform``, ``timeout`` …) beside facts about the model
+    (``temperature``, ``context_tokens`` …, see ``llm.capabilities``).
+    """
+    from evalharness.llm.options import option_names
+
+    known = models.get(spec.model) if spec.model not in _FLAT else None
+    named = option_names(spec.backend)
     options: dict[str, Json] = {}
+    if isinstance(known, Mapping) and named:
+        facts = {name: value for name, value in known.items() if name not in named}
+        options = {name: value for name, value in known.items() if name in named}
+        if facts:
+            told = options.get("capabilities")
+            options["capabilities"] = {**facts, **(told if isinstance(told, Mapping) else {})}
     if spec.backend == "openai" and models.get("api"):
         options["api"] = models["api"]
-    known = models.get(spec.model) if spec.model not in _FLAT else None
-    if spec.backend in ("openai", "anthropic") and isinstance(known, Mapping):
-        options["capabilities"] = dict(known)
     return options
 
 

@@ -69,6 +69,15 @@ class AnthropicOptions(RemoteOptions):
     service_tier: Literal["auto", "standard_only"] | None = None
 
 
+_KINDS: Mapping[str, type[RemoteOptions]] = {"openai": OpenAIOptions, "anthropic": AnthropicOptions}
+
+
+def option_names(backend: str) -> frozenset[str]:
+    """The names of a remote back-end's options; empty for others."""
+    kind = _KINDS.get(backend)
+    return frozenset() if kind is None else frozenset(kind.model_fields)
+
+
 OptionsT = TypeVar("OptionsT", bound=RemoteOptions)
 
 

@@ -1,7 +1,7 @@
 // The conversation view: a dialogue with everything that is known about it.
 
-const WINDOW = 300;
-const STEP = 200;
+const WINDOW = 120;
+const STEP = 120;
 
 class Conversation {
   /** `move(step)` goes through the list; `announce(text)` is read out. */
@@ -132,10 +132,10 @@ class Conversation {
 
   #messages() {
     const { messages } = this.record.dialogue;
-    const names = new Map(messages.flatMap((message) => (message.tool_calls ?? []).map((call) => [call.id, call.function.name])));
-    const quotes = this.#quotes();
+    this.answers = new Map(messages.flatMap((message) => (message.tool_calls ?? []).map((call) => [call.id, call.function.name])));
+    this.quotes = this.#quotes();
     const part = [];
-    for (let index = this.from; index < this.to; index += 1) part.push(this.#message(messages[index], index, names, quotes));
+    for (let index = this.from; index < this.to; index += 1) part.push(this.#message(index));
     this.list.replaceChildren(
       ...(this.from > 0 ? [this.#more(`Show earlier messages (${this.from} more)`, Math.max(0, this.from - STEP), this.to)] : []),
       ...part,
@@ -144,16 +144,23 @@ class Conversation {
     this.list.setAttribute("start", this.from);
   }
 
-  #message(message, index, names, quotes) {
+  #message(index) {
+    const message = this.record.dialogue.messages[index];
     const item = itemOf(this.run, this.dialogue, index);
+    const verdicts = item === null ? null : this.verdicts.panel(item, `Scores of message ${index}`);
+    return messageElement(this.dialogue, message, index, this.#content(index), verdicts);
+  }
+
+  /** What a message says, with evidence and searched words marked. */
+  #content(index) {
+    const message = this.record.dialogue.messages[index];
     const terms = searchTerms(this.filter.q);
     const title = (column) => `evidence for ${visible(column.label)}, ${visible(column.scorer)}`;
     const marker = (text) => [
-      ...(quotes.get(index) ?? []).flatMap(([quote, column]) => quoteMarks(text, quote, "evidence-mark", title(column))),
+      ...(this.quotes.get(index) ?? []).flatMap(([quote, column]) => quoteMarks(text, quote, "evidence-mark", title(column))),
       ...hitMarks(text, terms),
     ];
-    const verdicts = item === null ? null : this.verdicts.panel(item, `Scores of message ${index}`);
-    return messageElement(this.dialogue, message, { index, marker, verdicts, answers: names.get(message.tool_call_id) ?? message.name });
+    return messageContent(message, marker, this.answers.get(message.tool_call_id) ?? message.name);
   }
 
   /** What the outcomes of the chosen turn (or of the whole dialogue) quote, by message. */
@@ -179,13 +186,13 @@ class Conversation {
     this.place.textContent = position;
   }
 
-  /** Sets the chosen turn apart, and marks in all messages what its outcomes quote. */
+  /** Sets the chosen turn apart, and marks in all messages what its outcomes quote instead of what was marked before. */
   #markTurn() {
     for (const message of this.list.querySelectorAll(".message.chosen")) message.classList.remove("chosen");
     if (this.turn !== null) byId(`m-${this.turn}`)?.classList.add("chosen");
-    if (this.markedFor === this.turn && this.markedIn === this.list) return;
-    if (this.markedIn === this.list) this.#messages();
-    Object.assign(this, { markedFor: this.turn, markedIn: this.list });
-    if (this.turn !== null) byId(`m-${this.turn}`)?.classList.add("chosen");
+    const before = this.quotes;
+    this.quotes = this.#quotes();
+    for (const index of new Set([...before.keys(), ...this.quotes.keys()]))
+      byId(`m-${index}`)?.querySelector(".m-content").replaceChildren(...this.#content(index));
   }
 }

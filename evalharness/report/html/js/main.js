@@ -211,8 +211,13 @@ startPrinting();
 // The figures are painted before the dialogues are read.
 requestAnimationFrame(() =>
   setTimeout(async () => {
-    const app = new App(await readRun());
-    startKeys(app.keys(help), help);
-    app.start();
+    try {
+      const app = new App(await readRun());
+      startKeys(app.keys(help), help);
+      app.start();
+    } catch (error) {
+      const text = `This browser can't show the dialogues (${error.message}). A newer one can; scores.jsonl has all scores.`;
+      byId("dialogues").append(el("p", { class: "alert warning", role: "alert" }, text));
+    }
   }),
 );

@@ -42,22 +42,26 @@ const metadataList = (metadata) =>
   el("dl", { class: "metadata" }, Object.entries(metadata).map(([key, value]) =>
     el("div", {}, el("dt", {}, bdi(key)), el("dd", { dir: "auto" }, shown(typeof value === "string" ? value : JSON.stringify(value))))));
 
-/** A message; `marker` finds what to mark in a text of it, `verdicts` stand beside it, `answers` is its tool's name. */
-const messageElement = (dialogue, message, { index, marker, verdicts, answers }) => {
-  const { role } = message;
+/** What a message says and calls; `marker` finds what to mark in a text of it, `answers` is the tool that it answers. */
+const messageContent = (message, marker, answers) => {
+  const calls = (message.tool_calls ?? []).map((call) => toolText("calls", call.function.name, call.function.arguments, marker));
+  if (message.role === "tool") return [toolText("result", answers, message.content, marker), ...calls];
+  if (message.content) return [longText(message.content, marker(message.content)), ...calls];
+  return calls.length ? calls : [el("p", { class: "none" }, "(empty)")];
+};
+
+/** A message with its content, and the panel of its verdicts where it is scored. */
+const messageElement = (dialogue, message, index, content, verdicts) => {
   const heading = el(
     "h4", { class: "m-head" },
-    el("span", { class: "role" }, role), message.name && bdi(message.name, { class: "m-name" }),
+    el("span", { class: "role" }, message.role), message.name && bdi(message.name, { class: "m-name" }),
     link(placeAddress(dialogue.id, index), { class: "m-index", title: "Link to this message" }, `M${index}`),
     message.id !== undefined && bdi(message.id, { class: "m-id" }),
     message.given && el("span", { class: "tag", title: "History that is not scored." }, "given"),
   );
-  const empty = !message.content && !message.tool_calls?.length;
-  const content = message.content && longText(message.content, marker(message.content));
-  const body = role === "tool" ? toolText("result", answers, message.content, marker) : content ? content : empty && el("p", { class: "none" }, "(empty)");
   return el(
-    "li", { class: `message ${role}${verdicts ? " scored" : ""}`, id: `m-${index}`, tabindex: "-1" },
-    el("div", { class: "m-main" }, heading, body, (message.tool_calls ?? []).map((call) => toolText("calls", call.function.name, call.function.arguments, marker)), references(message.references),
+    "li", { class: `message ${message.role}${verdicts ? " scored" : ""}`, id: `m-${index}`, tabindex: "-1" },
+    el("div", { class: "m-main" }, heading, el("div", { class: "m-content" }, content), references(message.references),
       documents(count(message.context?.length ?? 0, "context document"), message.context),
       message.metadata && fold("metadata", metadataList(message.metadata))),
     verdicts && el("div", { class: "m-side" }, verdicts),
