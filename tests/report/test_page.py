@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from evalharness.core.scores import Cause
+from evalharness.core.scores import Cause, Score
 from evalharness.report.html.assets import SCRIPTS, STYLES, asset, script, style
 from evalharness.report.page import Execution, report_page
 from tests.report.page_data import (
@@ -41,7 +41,7 @@ def test_the_first_screen_states_counts_causes_and_reasons():
 def test_what_to_read_first_is_the_lowest_overall():
     words = _words(small_run())
     assert "What to read next parcel-v2 overall 0 I can't say. lowest overall of support-reply" in words
-    assert "1 failed item judges disagree 1 item with evidence not found" in words
+    assert "longest dialogues 1 failed item judges disagree 1 item with evidence not found" in words
 
 
 def test_every_mean_stands_beside_its_counts_bounds_and_signature():
@@ -103,8 +103,14 @@ def test_nothing_scored_is_said():
 
 
 def test_metrics_alone_are_not_called_quality():
-    run = make_run([parcel()], {4: BLEU, 5: LENGTH}, {})
-    assert "they don't say how good a reply is" in _words(run)
+    results = {("parcel", 5, 4): (Score(50.0),), ("parcel", 5, 5): (Score(4.0),)}
+    words = _words(make_run([parcel()], {4: BLEU, 5: LENGTH}, results))
+    assert "bleu 50.0" in words
+    assert "not how good they are" in words
+    assert "Metrics are exact" in words
+    described = _words(make_run([parcel()], {5: LENGTH}, {("parcel", 5, 5): (Score(4.0),)}))
+    assert "How good Unknown: these metrics describe replies and don't rate them." in described
+    assert "lowest words longest dialogues" in described
 
 
 def test_an_undefined_mean_is_a_dash_with_its_reason():

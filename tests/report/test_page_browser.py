@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from evalharness.core.scores import Evidence, Score
 from evalharness.report.page import Cap
 from tests.browser import DESK, PHONE, Visit, axe_findings, visit
-from tests.report.page_data import BLEU, make_run, parcel, small_run
+from tests.report.page_data import BLEU, judge_columns, make_run, parcel, small_run
 
 pytestmark = pytest.mark.browser
 
@@ -160,6 +161,38 @@ def test_a_link_to_a_turn_opens_it_with_its_evidence_marked(chromium: Any, small
         page.locator("#m-5 .evidence .cite").first.click()
         assert page.evaluate("document.activeElement.id") == "m-4"
         assert page.evaluate("location.hash") == "#parcel/5"
+
+
+@pytest.mark.parametrize(
+    ("quote", "marked"),
+    [
+        ("THE PARCEL  is", ["The parcel\nis"]),
+        ('called "late"', ["called “late"]),
+        ("The parcel … on Monday", ["The parcel", "on Monday"]),
+        ("strasse 7", ["Straße 7"]),
+        ("cafe\u0301", ["café"]),
+        ("ﬁne", ["fine"]),
+        ("'on Monday.'", ["on Monday."]),
+        ("never said", []),
+        ("…", []),
+    ],
+)
+def test_quotes_are_found_as_the_judge_s_evidence_was_checked(
+    chromium: Any, tmp_path: Path, quote: str, marked: list[str]
+):
+    from evalharness.judges.evidence import holds
+
+    text = "The parcel\nis called “late”, Straße 7, café, fine; on Monday."
+    found = holds(text, quote)
+    assert found == bool(marked)
+    verdict = (Score(4.0, evidence=(Evidence(5, quote, True),)), Score(0.0), Score(1.0))
+    run = make_run([parcel(reply=text)], {1: judge_columns()}, {("parcel", 5, 1): verdict})
+    path = tmp_path / "r.html"
+    path.write_text(run.page(), encoding="utf-8")
+    with visit(chromium, path, "#parcel/5") as seen:
+        page = _ready(seen)
+        page.wait_for_selector("#m-5.chosen")
+        assert page.locator("#m-5 mark.evidence-mark").all_text_contents() == marked
 
 
 def test_a_conversation_shows_everything_that_is_known(chromium: Any, small_page: Path):
@@ -383,6 +416,13 @@ def test_on_a_phone_list_and_conversation_take_turns(chromium: Any, small_page: 
         page = _ready(seen)
         assert page.evaluate("document.documentElement.scrollWidth") == PHONE[0]
         assert not page.locator(".pane").is_visible()
+        assert (
+            page.eval_on_selector_all(
+                "#criteria :is(td, th)",
+                "cells => cells.filter((c) => c.scrollWidth > c.clientWidth + 1).length",
+            )
+            == 0
+        )
         page.locator(".row").nth(1).click()
         page.wait_for_selector("#dialogue-title")
         assert not page.locator(".side").is_visible()

@@ -53,10 +53,18 @@ def test_the_tree_is_that_of_a_harmless_run_for_every_payload(payloads: tuple[st
     _check(payloads)
 
 
-def test_every_payload_comes_back_from_the_data_as_it_was():
-    blocks = islands(hostile_run(PAYLOADS).page(title="t"))
+@pytest.mark.parametrize("payloads", _batches())
+def test_every_payload_comes_back_from_the_data_as_it_was(payloads: Sequence[str]):
+    blocks = islands(hostile_run(payloads).page(title="t"))
     records = [record for name, block in blocks.items() if name.startswith("block-") for record in block]
-    assert [record["d"]["goal"] for record in sorted(records, key=lambda r: r["d"]["id"])] == list(PAYLOADS)
+    assert sorted(record["d"]["id"] for record in records) == [
+        f"{n:05d}{text}" for n, text in enumerate(payloads)
+    ]
+    assert [record["d"]["goal"] for record in sorted(records, key=lambda r: str(r["d"]["id"]))] == list(
+        payloads
+    )
+    said = {facts["rationale"] for record in records for _, _, facts in record["o"] if "rationale" in facts}
+    assert said == set(payloads)
 
 
 @pytest.mark.parametrize(

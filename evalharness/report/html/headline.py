@@ -165,11 +165,11 @@ def _alerts(run: RunFacts, chosen: Chosen) -> Iterator[Alert]:
 
 
 def _leading(rows: Sequence[CriterionView]) -> tuple[CriterionView, ...]:
-    """The overall of every judge, else its criteria, else metrics of quality."""
+    """The overall of every judge, else its criteria, else metrics of which one end is better."""
     for choice in (
         [row for row in rows if row.overall],
         [row for row in rows if row.judged],
-        [row for row in rows if row.figure.marks is not None],
+        [row for row in rows if row.figure.marks is not None and row.better is not None],
     ):
         if choice:
             return tuple(choice[:_MOST_LEADING])
@@ -186,7 +186,9 @@ def _parts(rows: Sequence[CriterionView]) -> tuple[CriterionView, ...]:
 def _metrics_note(rows: Sequence[CriterionView]) -> str:
     if not rows:
         return "Nothing was scored."
-    return "Metrics describe the text or its overlap with references; they don't say how good a reply is."
+    if not _leading(rows):
+        return "Unknown: these metrics describe replies and don't rate them. A judge with a rubric does."
+    return "No judge was asked. These metrics say how close replies are to their references, not how good they are."
 
 
 def _coverage(rows: Iterable[CriterionView]) -> Iterator[Coverage]:
@@ -202,6 +204,9 @@ def _coverage(rows: Iterable[CriterionView]) -> Iterator[Coverage]:
 def _doubts(analysis: Analysis, judged: Sequence[CriterionView]) -> Iterator[str]:
     if judged:
         yield "No human labels have been compared: how far this judge agrees with people is unknown."
+    elif analysis.columns:
+        yield "Metrics are exact: the same text always gives the same number, by the signature in the table."
+        yield "No human labels have been compared: how far they follow people's judgement is unknown."
     groups = analysis.run.groups
     if 0 < groups < 15:
         yield f"Only {plural(groups, 'group')}: the intervals are wide and rough."
@@ -227,11 +232,13 @@ def _reading(rows: Sequence[CriterionView], chosen: Chosen) -> Iterator[Link]:
 
 
 def _extremes(rows: Sequence[CriterionView]) -> Iterator[Link]:
-    """The worst of each criterion, by its first judge."""
-    directed = [row for row in rows if row.figure.marks and row.better is not None and row.judges]
-    for row in ([row for row in directed if row.judged] or directed)[:_MOST_LINKS]:
+    """The worst of each criterion by its first judge, or the lowest of metrics that rate nothing."""
+    drawn = [row for row in rows if row.figure.marks and row.judges]
+    directed = [row for row in drawn if row.better is not None]
+    for row in ([row for row in directed if row.judged] or directed or drawn)[:_MOST_LINKS]:
         by = f" of {row.rubric}" if row.overall else ""
-        yield Link(f"{'lowest' if row.better else 'highest'} {row.name}{by}", row.worst_href)
+        yield Link(f"{'highest' if row.better is False else 'lowest'} {row.name}{by}", row.worst_href)
+    yield Link("longest dialogues", filter_link(sort="longest"))
 
 
 def _first_items(chosen: Chosen, columns: ColumnSet) -> Iterator[FirstItem]:

@@ -1,15 +1,31 @@
 // Addresses: `#dialogue/turn?filter`. The same form as `report.html.links` writes.
 
 const EMPTY_FILTER = Object.freeze({
-  q: "", rows: "", c: -1, s: "", why: "", ge: null, le: null, lt: null, level: -1, pass: "", system: "", flag: "",
-  slices: Object.freeze([]), sort: "",
+  q: "",
+  rows: "",
+  c: -1,
+  s: "",
+  why: "",
+  ge: null,
+  le: null,
+  lt: null,
+  level: -1,
+  pass: "",
+  system: "",
+  flag: "",
+  slices: Object.freeze([]),
+  sort: "",
 });
 
 /** Percent-encoding of any string: the tilde escapes lone surrogates, which percent-encoding can't express. */
 const encodeId = (text) =>
   Array.from(text, (char) => {
-    if (char.length === 1 && char >= "\ud800" && char <= "\udfff") return `~${char.charCodeAt(0).toString(16).toUpperCase()}`;
-    return encodeURIComponent(char).replace(/[!'()*~]/gu, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
+    if (char.length === 1 && char >= "\ud800" && char <= "\udfff")
+      return `~${char.charCodeAt(0).toString(16).toUpperCase()}`;
+    return encodeURIComponent(char).replace(
+      /[!'()*~]/gu,
+      (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`,
+    );
   }).join("");
 
 /** The string again; what was not written by `encodeId` comes back as it stands. */
@@ -31,7 +47,8 @@ const placeAddress = (id, turn) => `#${encodeId(id)}/${turn === null || turn ===
 const filterText = (filter) => {
   const parts = [];
   for (const [name, value] of Object.entries(filter)) {
-    if (name === "slices") for (const [key, wanted] of value) parts.push(`x=${encodeId(key)}:${encodeId(wanted)}`);
+    if (name === "slices")
+      for (const [key, wanted] of value) parts.push(`x=${encodeId(key)}:${encodeId(wanted)}`);
     else if (value !== EMPTY_FILTER[name]) parts.push(`${name}=${encodeId(String(value))}`);
   }
   return parts.join("&");

@@ -2,6 +2,7 @@
 
 const WINDOW = 120;
 const STEP = 120;
+const LONG_CONVERSATION = 40;
 
 class Conversation {
   /** `move(step)` goes through the list; `announce(text)` is read out. */
@@ -28,7 +29,15 @@ class Conversation {
   /** Shows that the list has no such dialogue. */
   missing(id) {
     this.dialogue = null;
-    this.element.replaceChildren(el("p", { class: "nothing" }, "This page has no dialogue ", el("code", {}, bdi(id)), ". scores.jsonl has the scores of all."));
+    this.element.replaceChildren(
+      el(
+        "p",
+        { class: "nothing" },
+        "This page has no dialogue ",
+        el("code", {}, bdi(id)),
+        ". scores.jsonl has the scores of all.",
+      ),
+    );
   }
 
   /** Brings the turn (or the top) into view; `focus` also moves the keyboard there. */
@@ -37,6 +46,9 @@ class Conversation {
     if (!target) return;
     target.scrollIntoView({ block: "start" });
     if (focus) target.focus({ preventScroll: true });
+    if (!this.list.classList.contains("long")) return;
+    // In a long conversation heights are guesses until messages come into sight: the second time they are known.
+    requestAnimationFrame(() => requestAnimationFrame(() => target.scrollIntoView({ block: "start" })));
   }
 
   /** Shows a cited message without leaving the turn that cites it. */
@@ -70,7 +82,10 @@ class Conversation {
 
   #turns() {
     const { run, dialogue } = this;
-    return Array.from({ length: dialogue.end - dialogue.first }, (_, i) => run.itemTurn[dialogue.first + i]).filter((turn) => turn !== WHOLE);
+    return Array.from(
+      { length: dialogue.end - dialogue.first },
+      (_, i) => run.itemTurn[dialogue.first + i],
+    ).filter((turn) => turn !== WHOLE);
   }
 
   #holds(turn) {
@@ -86,7 +101,9 @@ class Conversation {
 
   #render() {
     this.#frame(this.turn);
-    this.verdicts = new Verdicts(this.run, this.record, this.dialogue, this.filter, (message) => this.goTo(message));
+    this.verdicts = new Verdicts(this.run, this.record, this.dialogue, this.filter, (message) =>
+      this.goTo(message),
+    );
     this.list = el("ol", { class: "messages" });
     this.element.replaceChildren(this.#header(), this.list);
     this.#messages();
@@ -98,23 +115,74 @@ class Conversation {
     const whole = itemOf(run, dialogue, WHOLE);
     this.title = el("h3", { tabindex: "-1", id: "dialogue-title" }, bdi(dialogue.id));
     this.place = el("span", { class: "position" });
-    const button = (text, label, onclick, attributes = {}) => el("button", { type: "button", class: "quiet", "aria-label": label, title: label, onclick, ...attributes }, text);
+    const button = (text, label, onclick, attributes = {}) =>
+      el(
+        "button",
+        { type: "button", class: "quiet", "aria-label": label, title: label, onclick, ...attributes },
+        text,
+      );
     return el(
-      "header", { class: "d-head" },
-      el("div", { class: "d-tools" },
+      "header",
+      { class: "d-head" },
+      el(
+        "div",
+        { class: "d-tools" },
         button("← List", "Back to the list", this.controls.back, { class: "quiet back" }),
-        button("‹", "Previous in the list (k)", () => this.controls.move(-1)), this.place,
+        button("‹", "Previous in the list (k)", () => this.controls.move(-1)),
+        this.place,
         button("›", "Next in the list (j)", () => this.controls.move(1)),
-        button("Copy link", "Copy a link to this place", () => copyLink(this.dialogue.id, this.turn, this.announce)),
-        button("Copy JSON", "Copy the dialogue and its scores as JSON", () => copyRecord(run, dialogue, record, this.announce)),
-        run.columns.some((column) => column.judged) && button("Open all", "Open or close all rationales (x)", () => this.toggleAll())),
+        button("Copy link", "Copy a link to this place", () =>
+          copyLink(this.dialogue.id, this.turn, this.announce),
+        ),
+        button("Copy JSON", "Copy the dialogue and its scores as JSON", () =>
+          copyRecord(run, dialogue, record, this.announce),
+        ),
+        run.columns.some((column) => column.judged) &&
+          button("Open all", "Open or close all rationales (x)", () => this.toggleAll()),
+      ),
       this.title,
-      el("p", { class: "d-facts" }, this.#facts().flatMap((part, i) => (i ? [" · ", part] : [part]))),
-      (dialogue.flags & INVISIBLE) !== 0 && el("p", { class: "alert warning" }, "This dialogue has characters that can't be seen or that change the direction of text; they are written out."),
+      el(
+        "p",
+        { class: "d-facts" },
+        this.#facts().flatMap((part, i) => (i ? [" · ", part] : [part])),
+      ),
+      (dialogue.flags & INVISIBLE) !== 0 &&
+        el(
+          "p",
+          { class: "alert warning" },
+          "This dialogue has characters that can't be seen or that change the direction of text; they are written out.",
+        ),
       goal && el("p", { class: "goal", dir: "auto" }, el("strong", {}, "Goal "), shown(goal)),
       metadata && metadataList(metadata),
-      whole !== null && el("div", { class: "whole" }, el("h4", {}, "The whole dialogue"), this.verdicts.panel(whole, "Scores of the whole dialogue")),
-      tools?.length > 0 && fold(count(tools.length, "declared tool"), el("dl", { class: "tools-list" }, tools.map((tool) => el("div", {}, el("dt", {}, el("code", {}, bdi(tool.name))), el("dd", { dir: "auto" }, shown(tool.description ?? ""), tool.parameters && pre(JSON.stringify(tool.parameters, null, 2)))))), { class: "fold docs" }),
+      whole !== null &&
+        el(
+          "div",
+          { class: "whole" },
+          el("h4", {}, "The whole dialogue"),
+          this.verdicts.panel(whole, "Scores of the whole dialogue"),
+        ),
+      tools?.length > 0 &&
+        fold(
+          count(tools.length, "declared tool"),
+          el(
+            "dl",
+            { class: "tools-list" },
+            tools.map((tool) =>
+              el(
+                "div",
+                {},
+                el("dt", {}, el("code", {}, bdi(tool.name))),
+                el(
+                  "dd",
+                  { dir: "auto" },
+                  shown(tool.description ?? ""),
+                  tool.parameters && pre(JSON.stringify(tool.parameters, null, 2)),
+                ),
+              ),
+            ),
+          ),
+          { class: "fold docs" },
+        ),
       documents(count(context?.length ?? 0, "context document"), context),
     );
   }
@@ -125,23 +193,46 @@ class Conversation {
       count(dialogue.messages, "message"),
       dialogue.system && el("span", {}, "system ", bdi(dialogue.system)),
       dialogue.group && dialogue.group !== dialogue.id && el("span", {}, "group ", bdi(dialogue.group)),
-      el("span", {}, bdi(dialogue.source), `:${dialogue.line}`),
-      (dialogue.flags & HASHED_ID) !== 0 && el("span", { class: "tag", title: "The source gave no id; this one is made from the content." }, "id from content"),
+      el(
+        "span",
+        { title: visible(dialogue.source) },
+        bdi(dialogue.source.replace(/^.*[/\\]/su, "")),
+        `:${dialogue.line}`,
+      ),
+      (dialogue.flags & HASHED_ID) !== 0 &&
+        el(
+          "span",
+          { class: "tag", title: "The source gave no id; this one is made from the content." },
+          "id from content",
+        ),
     ].filter(Boolean);
   }
 
   #messages() {
     const { messages } = this.record.dialogue;
-    this.answers = new Map(messages.flatMap((message) => (message.tool_calls ?? []).map((call) => [call.id, call.function.name])));
+    this.answers = new Map(
+      messages.flatMap((message) => (message.tool_calls ?? []).map((call) => [call.id, call.function.name])),
+    );
     this.quotes = this.#quotes();
     const part = [];
     for (let index = this.from; index < this.to; index += 1) part.push(this.#message(index));
     this.list.replaceChildren(
-      ...(this.from > 0 ? [this.#more(`Show earlier messages (${this.from} more)`, Math.max(0, this.from - STEP), this.to)] : []),
+      ...(this.from > 0
+        ? [this.#more(`Show earlier messages (${this.from} more)`, Math.max(0, this.from - STEP), this.to)]
+        : []),
       ...part,
-      ...(this.to < messages.length ? [this.#more(`Show later messages (${messages.length - this.to} more)`, this.from, Math.min(messages.length, this.to + STEP))] : []),
+      ...(this.to < messages.length
+        ? [
+            this.#more(
+              `Show later messages (${messages.length - this.to} more)`,
+              this.from,
+              Math.min(messages.length, this.to + STEP),
+            ),
+          ]
+        : []),
     );
     this.list.setAttribute("start", this.from);
+    this.list.classList.toggle("long", this.to - this.from > LONG_CONVERSATION);
   }
 
   #message(index) {
@@ -157,7 +248,9 @@ class Conversation {
     const terms = searchTerms(this.filter.q);
     const title = (column) => `evidence for ${visible(column.label)}, ${visible(column.scorer)}`;
     const marker = (text) => [
-      ...(this.quotes.get(index) ?? []).flatMap(([quote, column]) => quoteMarks(text, quote, "evidence-mark", title(column))),
+      ...(this.quotes.get(index) ?? []).flatMap(([quote, column]) =>
+        quoteMarks(text, quote, "evidence-mark", title(column)),
+      ),
       ...hitMarks(text, terms),
     ];
     return messageContent(message, marker, this.answers.get(message.tool_call_id) ?? message.name);
@@ -179,7 +272,11 @@ class Conversation {
       this.#messages();
       this.#markTurn();
     };
-    return el("li", { class: "more-messages" }, el("button", { type: "button", class: "quiet", onclick: show }, text));
+    return el(
+      "li",
+      { class: "more-messages" },
+      el("button", { type: "button", class: "quiet", onclick: show }, text),
+    );
   }
 
   #position(position) {
@@ -193,6 +290,8 @@ class Conversation {
     const before = this.quotes;
     this.quotes = this.#quotes();
     for (const index of new Set([...before.keys(), ...this.quotes.keys()]))
-      byId(`m-${index}`)?.querySelector(".m-content").replaceChildren(...this.#content(index));
+      byId(`m-${index}`)
+        ?.querySelector(".m-content")
+        .replaceChildren(...this.#content(index));
   }
 }

@@ -21,7 +21,9 @@ const copyLink = async (id, turn, announce) => {
 };
 
 const copyRecord = async (run, dialogue, record, announce) => {
-  const done = await copyText(JSON.stringify({ dialogue: record.dialogue, outcomes: outcomesOf(run, dialogue, record) }, null, 2));
+  const done = await copyText(
+    JSON.stringify({ dialogue: record.dialogue, outcomes: outcomesOf(run, dialogue, record) }, null, 2),
+  );
   announce(done ? "JSON copied" : "The browser did not allow copying");
 };
 
@@ -31,7 +33,8 @@ const outcomesOf = (run, dialogue, record) => {
   for (let item = dialogue.first; item < dialogue.end; item += 1)
     run.columns.forEach((column, c) => {
       const status = run.status[c][item];
-      if (status !== NONE) found.push(outcomeOf(run, column, c, item, status, record.facts.get(`${item}/${c}`)));
+      if (status !== NONE)
+        found.push(outcomeOf(run, column, c, item, status, record.facts.get(`${item}/${c}`)));
     });
   return found;
 };

@@ -44,8 +44,18 @@ const readRun = async () => {
     const [id, group, system, line, flags, messages, title, items, source, facets] = row;
     const n = run.dialogues.length;
     run.dialogues.push({
-      n, id, group, system, source: raw.sources[source], line, flags, messages, title, facets,
-      first: item, end: item + items.length,
+      n,
+      id,
+      group,
+      system,
+      source: raw.sources[source],
+      line,
+      flags,
+      messages,
+      title,
+      facets,
+      first: item,
+      end: item + items.length,
     });
     run.byId.set(id, n);
     for (const [turn, snippet, cells, unfound] of items) {
@@ -101,6 +111,7 @@ const readRecord = async (run, dialogue) => {
 
 /** The number of the item of a dialogue with this turn; null where nothing was scored. */
 const itemOf = (run, dialogue, turn) => {
-  for (let item = dialogue.first; item < dialogue.end; item += 1) if (run.itemTurn[item] === turn) return item;
+  for (let item = dialogue.first; item < dialogue.end; item += 1)
+    if (run.itemTurn[item] === turn) return item;
   return null;
 };

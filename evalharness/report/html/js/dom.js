@@ -12,14 +12,17 @@ const svg = (tag, attributes = {}, ...children) =>
 
 const filled = (element, attributes, children) => {
   for (const [name, value] of Object.entries(attributes)) setAttribute(element, name, value);
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(
+    ...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false),
+  );
   return element;
 };
 
 const setAttribute = (element, name, value) => {
   if (typeof value === "function") element.addEventListener(name.slice(2), value);
   else if (value === true) element.setAttribute(name, "");
-  else if (value !== false && value !== null && value !== undefined) element.setAttribute(name, String(value));
+  else if (value !== false && value !== null && value !== undefined)
+    element.setAttribute(name, String(value));
 };
 
 /** A link within the page: any other address is an error of ours. */

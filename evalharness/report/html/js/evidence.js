@@ -47,7 +47,10 @@ const hitMarks = (text, terms) => {
   if (!terms.length) return [];
   const pattern = terms.map((term) => term.replace(/[\\^$.*+?()[\]{}|/-]/gu, "\\$&")).join("|");
   return [...text.slice(0, MOST_SEARCHED).matchAll(new RegExp(pattern, "giu"))].map((match) => ({
-    from: match.index, to: match.index + match[0].length, kind: "hit", title: null,
+    from: match.index,
+    to: match.index + match[0].length,
+    kind: "hit",
+    title: null,
   }));
 };
 

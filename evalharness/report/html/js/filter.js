@@ -24,7 +24,8 @@ const matchingDialogues = (run, search, filter, wide, test) => {
   return run.dialogues.flatMap((dialogue) => {
     if (!wide(dialogue) || (terms.length && !search.inDialogue(dialogue, terms))) return [];
     if (!test.narrow) return [dialogue.n];
-    for (let item = dialogue.first; item < dialogue.end; item += 1) if (test.narrow(item)) return [dialogue.n];
+    for (let item = dialogue.first; item < dialogue.end; item += 1)
+      if (test.narrow(item)) return [dialogue.n];
     return [];
   });
 };
@@ -117,7 +118,8 @@ const least = (run, columns, item) => {
 
 const questions = (run, judged) => {
   const groups = new Map();
-  for (const column of judged) groups.set(`${run.columns[column].rubric}\n${run.columns[column].criterion}`, rivals(run, column));
+  for (const column of judged)
+    groups.set(`${run.columns[column].rubric}\n${run.columns[column].criterion}`, rivals(run, column));
   return [...groups.values()].filter((group) => group.length > 1);
 };
 
@@ -130,7 +132,8 @@ const byKey = (numbers, key) => {
 };
 
 const sortedItems = (run, filter, items) => {
-  if (filter.sort === "longest") return byKey(items, (item) => -run.dialogues[run.itemDialogue[item]].messages);
+  if (filter.sort === "longest")
+    return byKey(items, (item) => -run.dialogues[run.itemDialogue[item]].messages);
   const key = sortKey(run, filter);
   return key ? byKey(items, key) : items;
 };
@@ -141,7 +144,8 @@ const sortedDialogues = (run, filter, numbers) => {
   if (!key) return numbers;
   return byKey(numbers, (n) => {
     let low = Infinity;
-    for (let item = run.dialogues[n].first; item < run.dialogues[n].end; item += 1) low = Math.min(low, key(item));
+    for (let item = run.dialogues[n].first; item < run.dialogues[n].end; item += 1)
+      low = Math.min(low, key(item));
     return low;
   });
 };

@@ -13,9 +13,25 @@ const SHORTCUTS = [
 
 const makeHelp = () => {
   const dialog = el(
-    "dialog", { id: "help", "aria-labelledby": "help-title" },
+    "dialog",
+    { id: "help", "aria-labelledby": "help-title" },
     el("h2", { id: "help-title" }, "Keyboard"),
-    el("dl", {}, SHORTCUTS.map(([keys, text]) => el("div", {}, el("dt", {}, keys.split(" / ").flatMap((key, i) => (i ? [" / ", el("kbd", {}, key)] : [el("kbd", {}, key)]))), el("dd", {}, text)))),
+    el(
+      "dl",
+      {},
+      SHORTCUTS.map(([keys, text]) =>
+        el(
+          "div",
+          {},
+          el(
+            "dt",
+            {},
+            keys.split(" / ").flatMap((key, i) => (i ? [" / ", el("kbd", {}, key)] : [el("kbd", {}, key)])),
+          ),
+          el("dd", {}, text),
+        ),
+      ),
+    ),
     el("button", { type: "button", onclick: () => dialog.close() }, "Close"),
   );
   document.body.append(dialog);

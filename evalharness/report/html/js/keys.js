@@ -1,6 +1,7 @@
 // Keyboard shortcuts. They are off while something is typed or a dialog is open, and never take a key with Ctrl, Alt or Meta.
 
-const typing = (target) => target instanceof Element && target.closest("input, textarea, select, [contenteditable]") !== null;
+const typing = (target) =>
+  target instanceof Element && target.closest("input, textarea, select, [contenteditable]") !== null;
 
 const startKeys = (actions, help) => {
   document.addEventListener("keydown", (event) => {

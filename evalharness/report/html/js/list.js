@@ -35,7 +35,9 @@ class List {
   /** The row of a dialogue and turn; -1 when the list does not have it. */
   find({ n, turn }) {
     if (this.unit === "dialogues") return this.rows.indexOf(n);
-    const at = this.rows.findIndex((item) => this.run.itemDialogue[item] === n && this.run.itemTurn[item] === (turn ?? WHOLE));
+    const at = this.rows.findIndex(
+      (item) => this.run.itemDialogue[item] === n && this.run.itemTurn[item] === (turn ?? WHOLE),
+    );
     return at >= 0 ? at : this.rows.findIndex((item) => this.run.itemDialogue[item] === n);
   }
 
@@ -114,11 +116,20 @@ class List {
     const place = this.place(row);
     const dialogue = this.run.dialogues[place.n];
     return el(
-      "li", { "aria-setsize": this.rows.length, "aria-posinset": row + 1 },
-      link(address(placeAddress(dialogue.id, place.turn), this.filter),
+      "li",
+      { "aria-setsize": this.rows.length, "aria-posinset": row + 1 },
+      link(
+        address(placeAddress(dialogue.id, place.turn), this.filter),
         { class: "row", "aria-current": row === this.current ? "true" : null, "data-row": row },
-        el("span", { class: "row-head" }, el("bdi", { class: "row-id" }, shown(title)), el("span", { class: "row-note" }, note), chips),
-        el("span", { class: "row-text", dir: "auto" }, shown(text))),
+        el(
+          "span",
+          { class: "row-head" },
+          el("bdi", { class: "row-id" }, shown(title)),
+          el("span", { class: "row-note" }, note),
+          chips,
+        ),
+        el("span", { class: "row-text", dir: "auto" }, shown(text)),
+      ),
     );
   }
 
@@ -128,8 +139,13 @@ class List {
     const dialogue = run.dialogues[run.itemDialogue[item]];
     const turn = run.itemTurn[item];
     const columns = filter.c >= 0 ? [filter.c] : this.#telling(item);
-    return this.#row(row, dialogue.id, turn === WHOLE ? "dialogue" : `M${turn}`, columns.map((c) => valueChip(run, c, item, filter.c < 0)),
-      run.snippets[item]);
+    return this.#row(
+      row,
+      dialogue.id,
+      turn === WHOLE ? "dialogue" : `M${turn}`,
+      columns.map((c) => valueChip(run, c, item, filter.c < 0)),
+      run.snippets[item],
+    );
   }
 
   #dialogueRow(row) {
@@ -166,11 +182,23 @@ class List {
 }
 
 const MARKS = { good: "✓ ", bad: "✗ ", failed: "! ", skipped: "", plain: "" };
-const SPOKEN = { good: " (passes)", bad: " (does not pass)", failed: " (failed)", skipped: " (skipped)", plain: "" };
+const SPOKEN = {
+  good: " (passes)",
+  bad: " (does not pass)",
+  failed: " (failed)",
+  skipped: " (skipped)",
+  plain: "",
+};
 
 /** A value or failure in a word or two, coloured and marked. */
 const valueChip = (run, column, item, named) => {
   const { text, kind } = verdictOf(run, column, item);
-  return el("span", { class: `chip ${kind}` },
-    el("span", { "aria-hidden": "true" }, MARKS[kind]), named && bdi(`${run.columns[column].label} `), bdi(text), hidden(SPOKEN[kind]));
+  return el(
+    "span",
+    { class: `chip ${kind}` },
+    el("span", { "aria-hidden": "true" }, MARKS[kind]),
+    named && bdi(`${run.columns[column].label} `),
+    bdi(text),
+    hidden(SPOKEN[kind]),
+  );
 };

@@ -12,7 +12,11 @@ class App {
     this.panel = new Panel(run, (change) => this.change(change));
     this.live = el("p", { class: "hidden", role: "status" });
     const announce = (text) => this.announce(text);
-    this.conversation = new Conversation(run, { move: (step) => this.move(step), back: () => this.back(), announce });
+    this.conversation = new Conversation(run, {
+      move: (step) => this.move(step),
+      back: () => this.back(),
+      announce,
+    });
     this.explorer = byId("explorer");
     this.side = el("div", { class: "side" }, this.panel.element, this.list.element);
     this.toast = el("p", { class: "toast", "aria-hidden": "true", hidden: true });
@@ -89,7 +93,9 @@ class App {
 
   #position() {
     const { current, rows } = this.list;
-    return current < 0 ? "not in the list" : `${(current + 1).toLocaleString("en")} of ${rows.length.toLocaleString("en")}`;
+    return current < 0
+      ? "not in the list"
+      : `${(current + 1).toLocaleString("en")} of ${rows.length.toLocaleString("en")}`;
   }
 
   /** Changes parts of the filter. */
@@ -126,7 +132,9 @@ class App {
   #said(rows, unit) {
     const total = unit === "items" ? this.run.size : this.run.dialogues.length;
     const noun = unit === "items" ? "scored item" : "dialogue";
-    return rows.length === total ? count(total, noun) : `${rows.length.toLocaleString("en")} of ${count(total, noun)}`;
+    return rows.length === total
+      ? count(total, noun)
+      : `${rows.length.toLocaleString("en")} of ${count(total, noun)}`;
   }
 
   /** Goes through the list. */
@@ -144,7 +152,11 @@ class App {
 
   /** Goes somewhere without a new entry in the browser's history: stepping on would fill it. */
   #go(place) {
-    history.replaceState(null, "", address(placeAddress(this.run.dialogues[place.n].id, place.turn), this.filter));
+    history.replaceState(
+      null,
+      "",
+      address(placeAddress(this.run.dialogues[place.n].id, place.turn), this.filter),
+    );
     this.#read(place);
   }
 
@@ -184,11 +196,14 @@ class App {
       n: () => this.turn(1),
       p: () => this.turn(-1),
       x: () => this.conversation.toggleAll(),
-      c: () => this.here && copyLink(this.run.dialogues[this.here.n].id, this.here.turn, (text) => this.announce(text)),
+      c: () =>
+        this.here &&
+        copyLink(this.run.dialogues[this.here.n].id, this.here.turn, (text) => this.announce(text)),
       "/": () => this.panel.query.focus(),
       "?": () => help.showModal(),
       Escape: () => this.escape(),
-      Enter: (event) => (event.target === document.body && this.here ? this.#read(this.here, { focus: true }) : false),
+      Enter: (event) =>
+        event.target === document.body && this.here ? this.#read(this.here, { focus: true }) : false,
     };
   }
 }

@@ -13,7 +13,8 @@ const passes = (column, value) => {
 
 /** Place on the scale from 0 (worst) to 1 (best): for orders of reading and colours; null where there is none. */
 const share = (column, value) => {
-  if (Number.isNaN(value) || column.low === null || column.high === null || column.better === null) return null;
+  if (Number.isNaN(value) || column.low === null || column.high === null || column.better === null)
+    return null;
   if (column.high <= column.low) return null;
   const place = Math.min(1, Math.max(0, (value - column.low) / (column.high - column.low)));
   return column.better ? place : 1 - place;
@@ -32,7 +33,8 @@ const written = (run, column, item) => {
   const facts = run.columns[column];
   if (facts.nominal) return facts.levels[run.why[column][item]] ?? "?";
   const value = run.values[column][item];
-  if (facts.levels.length === 2 && facts.low === 0 && facts.high === 1 && Number.isInteger(value)) return facts.levels[value];
+  if (facts.levels.length === 2 && facts.low === 0 && facts.high === 1 && Number.isInteger(value))
+    return facts.levels[value];
   return figure(value);
 };
 
@@ -51,7 +53,9 @@ const words = (name) => name.replaceAll("_", " ");
 /** The columns that answer the same question as this one: the same criterion of the same rubric by other judges. */
 const rivals = (run, column) => {
   const { rubric, criterion } = run.columns[column];
-  return run.columns.flatMap((other, n) => (other.judged && other.rubric === rubric && other.criterion === criterion ? [n] : []));
+  return run.columns.flatMap((other, n) =>
+    other.judged && other.rubric === rubric && other.criterion === criterion ? [n] : [],
+  );
 };
 
 /** How far judges are apart on an item, in shares of the scale. */

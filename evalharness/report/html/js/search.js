@@ -2,7 +2,9 @@
 
 /** Words and "phrases in quotes" that all must occur. */
 const searchTerms = (query) =>
-  [...query.toLowerCase().matchAll(/"([^"]+)"|(\S+)/gu)].map((match) => match[1] ?? match[2].replaceAll('"', "")).filter(Boolean);
+  [...query.toLowerCase().matchAll(/"([^"]+)"|(\S+)/gu)]
+    .map((match) => match[1] ?? match[2].replaceAll('"', ""))
+    .filter(Boolean);
 
 class SearchIndex {
   constructor(run) {
@@ -86,13 +88,21 @@ class SearchIndex {
 
 const messageText = (message) =>
   [
-    message.content, message.name ?? "", message.id ?? "",
+    message.content,
+    message.name ?? "",
+    message.id ?? "",
     ...(message.tool_calls ?? []).map((call) => `${call.function.name} ${call.function.arguments}`),
-    ...(message.references ?? []), ...(message.context ?? []).map((doc) => doc.text),
+    ...(message.references ?? []),
+    ...(message.context ?? []).map((doc) => doc.text),
   ].join("\n");
 
 const factsText = (facts) =>
-  [facts.rationale ?? "", facts.detail ?? "", facts.raw ?? "", ...(facts.evidence ?? []).map((e) => e.quote)].join("\n");
+  [
+    facts.rationale ?? "",
+    facts.detail ?? "",
+    facts.raw ?? "",
+    ...(facts.evidence ?? []).map((e) => e.quote),
+  ].join("\n");
 
 /** Gives the browser time for everything else. */
 const breath = () => new Promise((resolve) => setTimeout(resolve, 0));

@@ -50,7 +50,10 @@ const marked = (text, marks) => {
 
 /** One line of at most `limit` characters. */
 const brief = (text, limit) => {
-  const flat = text.slice(0, 4 * limit).replace(/\s+/gu, " ").trim();
+  const flat = text
+    .slice(0, 4 * limit)
+    .replace(/\s+/gu, " ")
+    .trim();
   const chars = Array.from(flat);
   return chars.length <= limit && text.length <= 4 * limit ? flat : `${chars.slice(0, limit - 1).join("")}…`;
 };

@@ -16,7 +16,8 @@ class Verdicts {
     const judged = own.filter((n) => run.columns[n].judged);
     const metrics = own.filter((n) => !run.columns[n].judged && run.status[n][item] !== NONE);
     return el(
-      "div", { class: "verdicts" },
+      "div",
+      { class: "verdicts" },
       el("h5", { class: "hidden" }, heading),
       this.#rubrics(judged).map(([rubric, columns]) => this.#rubric(rubric, columns, item)),
       metrics.length > 0 && this.#metrics(metrics, item),
@@ -38,11 +39,26 @@ class Verdicts {
     const criteria = [...new Set(columns.map((n) => run.columns[n].criterion))];
     criteria.sort((a, b) => (b === OVERALL) - (a === OVERALL));
     this.told = new Set();
-    const one = (criterion) => judges.map((judge) => columns.find((n) => run.columns[n].criterion === criterion && run.columns[n].scorer === judge));
+    const one = (criterion) =>
+      judges.map((judge) =>
+        columns.find((n) => run.columns[n].criterion === criterion && run.columns[n].scorer === judge),
+      );
     return el(
-      "section", { class: "rubric", "aria-label": visible(`${rubric}, ${judges.join(", ")}`) },
-      el("p", { class: "rubric-head" }, bdi(rubric, { class: "rubric-name" }), judges.map((judge) => bdi(judge, { class: "judge", title: visible(judge) }))),
-      criteria.map((criterion) => this.#criterion(one(criterion).filter((n) => n !== undefined), item, judges.length > 1)),
+      "section",
+      { class: "rubric", "aria-label": visible(`${rubric}, ${judges.join(", ")}`) },
+      el(
+        "p",
+        { class: "rubric-head" },
+        bdi(rubric, { class: "rubric-name" }),
+        judges.map((judge) => bdi(judge, { class: "judge", title: visible(judge) })),
+      ),
+      criteria.map((criterion) =>
+        this.#criterion(
+          one(criterion).filter((n) => n !== undefined),
+          item,
+          judges.length > 1,
+        ),
+      ),
     );
   }
 
@@ -68,17 +84,41 @@ class Verdicts {
     const failed = run.status[n][item] === FAILED;
     if (failed && this.#known(n, item, facts)) return null;
     const parts = [
-      failed && el("p", { class: "failure" }, el("strong", {}, words(run.causes[run.why[n][item]])), facts.detail && ": ", shown(facts.detail ?? "")),
+      failed &&
+        el(
+          "p",
+          { class: "failure" },
+          el("strong", {}, words(run.causes[run.why[n][item]])),
+          facts.detail && ": ",
+          shown(facts.detail ?? ""),
+        ),
       !failed && facts.detail && el("p", { class: "detail", dir: "auto" }, shown(facts.detail)),
       facts.rationale && el("p", { class: "rationale", dir: "auto" }, this.#cited(facts.rationale)),
       facts.evidence?.length > 0 && this.#evidence(facts.evidence),
       facts.probabilities && probabilities(facts.probabilities),
       facts.samples?.length > 0 && samples(facts.samples),
-      facts.raw && el("details", { class: "raw" }, el("summary", {}, "start of the judge's answer"), el("pre", { dir: "auto", tabindex: "0" }, shown(facts.raw))),
-      facts.extra && el("details", { class: "raw" }, el("summary", {}, "more facts"), el("pre", { tabindex: "0" }, shown(JSON.stringify(facts.extra, null, 2)))),
+      facts.raw &&
+        el(
+          "details",
+          { class: "raw" },
+          el("summary", {}, "start of the judge's answer"),
+          el("pre", { dir: "auto", tabindex: "0" }, shown(facts.raw)),
+        ),
+      facts.extra &&
+        el(
+          "details",
+          { class: "raw" },
+          el("summary", {}, "more facts"),
+          el("pre", { tabindex: "0" }, shown(JSON.stringify(facts.extra, null, 2))),
+        ),
     ].filter(Boolean);
     if (!parts.length) return null;
-    return el("div", { class: "said" }, several && el("p", { class: "said-by" }, bdi(run.columns[n].scorer)), parts);
+    return el(
+      "div",
+      { class: "said" },
+      several && el("p", { class: "said-by" }, bdi(run.columns[n].scorer)),
+      parts,
+    );
   }
 
   /** Whether the same failure of the same judge has been told already: one request often fails all criteria. */
@@ -92,7 +132,11 @@ class Verdicts {
   /** A rationale in which `[M3]` leads to message 3. */
   #cited(text) {
     const parts = document.createDocumentFragment();
-    text.split(/\[M(\d{1,7})\]/u).forEach((part, i) => parts.append(i % 2 ? this.#messageLink(Number(part), `[M${part}]`) : shown(part)));
+    text
+      .split(/\[M(\d{1,7})\]/u)
+      .forEach((part, i) =>
+        parts.append(i % 2 ? this.#messageLink(Number(part), `[M${part}]`) : shown(part)),
+      );
     return parts;
   }
 
@@ -107,42 +151,104 @@ class Verdicts {
   }
 
   #evidence(evidence) {
-    return el("ul", { class: "evidence" }, evidence.map(({ message, quote, found }) =>
-      el("li", { class: found ? null : "unfound" },
-        quote && el("q", { dir: "auto" }, shown(quote)), quote && " ",
-        message !== null && message !== undefined && this.#messageLink(message, `M${message}`),
-        !found && el("span", { class: "tag bad" }, "not found in the dialogue"))));
+    return el(
+      "ul",
+      { class: "evidence" },
+      evidence.map(({ message, quote, found }) =>
+        el(
+          "li",
+          { class: found ? null : "unfound" },
+          quote && el("q", { dir: "auto" }, shown(quote)),
+          quote && " ",
+          message !== null && message !== undefined && this.#messageLink(message, `M${message}`),
+          !found && el("span", { class: "tag bad" }, "not found in the dialogue"),
+        ),
+      ),
+    );
   }
 
   #metrics(columns, item) {
     const { run, filter } = this;
-    const odd = columns.filter((n) => this.record.facts.has(`${item}/${n}`));
     return el(
-      "details", { class: "metrics", open: columns.length <= 12 || columns.includes(filter.c) },
+      "details",
+      { class: "metrics", open: columns.length <= 12 || columns.includes(filter.c) },
       el("summary", {}, count(columns.length, "metric")),
-      el("dl", {}, columns.map((n) => el("div", { class: n === filter.c ? "focus" : null }, el("dt", {}, bdi(run.columns[n].label)), el("dd", {}, valueChip(run, n, item, false))))),
-      odd.map((n) => {
-        const said = this.#said(n, item, false);
-        return said && el("div", { class: "metric-said" }, el("p", { class: "said-by" }, bdi(run.columns[n].label)), said);
-      }),
+      el(
+        "dl",
+        {},
+        columns.map((n) =>
+          el(
+            "div",
+            { class: n === filter.c ? "focus" : null },
+            el("dt", {}, bdi(run.columns[n].label)),
+            el("dd", {}, valueChip(run, n, item, false)),
+          ),
+        ),
+      ),
+      this.#metricFacts(columns, item),
+    );
+  }
+
+  /** What metrics said beside their values: open where one failed. */
+  #metricFacts(columns, item) {
+    const said = columns.flatMap((n) => {
+      const text = this.record.facts.has(`${item}/${n}`) && this.#said(n, item, false);
+      return text ? [el("p", { class: "said-by" }, bdi(this.run.columns[n].label)), text] : [];
+    });
+    const failed = columns.some((n) => this.run.status[n][item] === FAILED);
+    return (
+      said.length > 0 && el("details", { class: "raw", open: failed }, el("summary", {}, "details"), said)
     );
   }
 }
 
 const probabilities = (levels) =>
-  el("table", { class: "levels" }, el("caption", { class: "hidden" }, "Probability of each level"),
-    el("tbody", {}, Object.entries(levels).map(([level, p]) =>
-      el("tr", {}, el("th", { scope: "row" }, bdi(level)),
-        el("td", { class: "bar-cell" }, svg("svg", { class: "bar-mark", viewBox: "0 0 200 12", preserveAspectRatio: "none", "aria-hidden": "true" }, svg("rect", { width: Math.max(0, Math.min(200, p * 200)), height: 12 }))),
-        el("td", { class: "num" }, p.toFixed(2))))));
+  el(
+    "table",
+    { class: "levels" },
+    el("caption", { class: "hidden" }, "Probability of each level"),
+    el(
+      "tbody",
+      {},
+      Object.entries(levels).map(([level, p]) =>
+        el(
+          "tr",
+          {},
+          el("th", { scope: "row" }, bdi(level)),
+          el(
+            "td",
+            { class: "bar-cell" },
+            svg(
+              "svg",
+              {
+                class: "bar-mark",
+                viewBox: "0 0 200 12",
+                preserveAspectRatio: "none",
+                "aria-hidden": "true",
+              },
+              svg("rect", { width: Math.max(0, Math.min(200, p * 200)), height: 12 }),
+            ),
+          ),
+          el("td", { class: "num" }, p.toFixed(2)),
+        ),
+      ),
+    ),
+  );
 
 const samples = (list) => {
   const usable = list.filter((sample) => typeof sample !== "object");
   const tally = new Map();
   for (const sample of list) {
-    const name = typeof sample === "object" ? words(sample.failed) : typeof sample === "number" ? figure(sample) : sample;
+    const name =
+      typeof sample === "object"
+        ? words(sample.failed)
+        : typeof sample === "number"
+          ? figure(sample)
+          : sample;
     tally.set(name, (tally.get(name) ?? 0) + 1);
   }
-  const parts = [...tally].sort(([a], [b]) => a.localeCompare(b, "en", { numeric: true })).map(([name, n]) => (n === 1 ? name : `${name} × ${n}`));
+  const parts = [...tally]
+    .sort(([a], [b]) => a.localeCompare(b, "en", { numeric: true }))
+    .map(([name, n]) => (n === 1 ? name : `${name} × ${n}`));
   return el("p", { class: "samples" }, `samples ${usable.length}/${list.length}: `, shown(parts.join(", ")));
 };
