@@ -144,6 +144,8 @@ _MAKERS: Mapping[str, Any] = {
 
 def answer(asked: Asked, said: Said, seed: int, *, cached: bool = False) -> dict[str, Any]:
     """The JSON of a good answer on the request's wire; ``cached`` when its system text has been seen before."""
+    if asked.wire == "decisions":
+        return _decisions(asked, said, seed)
     text = verdict(asked, seed) if said.text is None else said.text
     model = said.model or str(asked.body.get("model", "fake"))
     counts = _counts(asked, text, cached)
@@ -242,6 +244,43 @@ def _messages(asked: Asked, said: Said, text: str, model: str, counts: _Counts) 
         "stop_sequence": None,
         **({"usage": usage} if said.usage else {}),
     }
+
+
+def _decisions(asked: Asked, said: Said, seed: int) -> dict[str, Any]:
+    """Probabilities by question, rounded to three places as real servers do; ``refusal`` declines the first one."""
+    choose = Chooser(f"{seed}:{asked.digest}")
+    questions = asked.body.get("questions", [])
+    answers = [_decided(question, choose) for question in questions]
+    if said.finish == "refusal":
+        answers[0] = {"type": "refusal", "name": questions[0]["name"]}
+    tokens = len(asked.text) // 4 + 1
+    usage = {
+        "input_tokens": tokens,
+        "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+        "output_tokens": 0,
+        "output_tokens_details": {"reasoning_tokens": 0},
+        "total_tokens": tokens,
+    }
+    model = said.model or str(asked.body.get("model", "fake"))
+    return {"model": model, "answers": answers, **({"usage": usage} if said.usage else {})}
+
+
+def _decided(question: Mapping[str, Any], choose: Chooser) -> dict[str, Any]:
+    named = {"type": question["type"], "name": question["name"]}
+    if question["type"] == "predicate":
+        return {**named, "probability": choose(1001, question["name"]) / 1000}
+    options = question["levels" if question["type"] == "score" else "choices"]
+    weights = [1 + choose(100, f"{question['name']}.{at}") for at in range(len(options))]
+    shares = [round(weight / sum(weights), 3) for weight in weights]
+    if question["type"] == "choice":
+        rows = [{"value": o["value"], "probability": p} for o, p in zip(options, shares, strict=True)]
+        return {**named, "choice": options[0]["value"], "confidence": 0.5, "probabilities": rows}
+    rows = [
+        {"value": at, "label": option["label"], "probability": share}
+        for at, (option, share) in enumerate(zip(options, shares, strict=True))
+    ]
+    score = sum(at * share for at, share in enumerate(shares))
+    return {**named, "score": score, "confidence": 0.5, "probabilities": rows}
 
 
 def logprobs(text: str) -> list[dict[str, Any]]:

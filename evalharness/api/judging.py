@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 
 from evalharness.core.registry import JUDGES, plugins
-from evalharness.llm.keys import ANTHROPIC, OPENAI, Provider
+from evalharness.llm.keys import ANTHROPIC, OPENAI, TYPESAFE, Provider
 from evalharness.llm.local_models import KNOWN_MODELS, installed_path
 
 
@@ -33,6 +33,14 @@ def available_judges() -> list[Available]:
             "openai:qwen3@http://localhost:8000/v1",
         ),
         _provider(ANTHROPIC, "anthropic:claude-haiku-5-5"),
+        replace(_provider(OPENAI, "decisions:gpt-6-luna"), name="decisions"),
+        replace(_provider(TYPESAFE, "systemone:jev-latest"), name="systemone"),
+        Available(
+            "systemone@",
+            True,
+            "any server of the System One wire by its address",
+            "systemone:julia@http://localhost:8080/v1",
+        ),
         *_local(),
         Available("replay", True, "recorded answers from a file", "replay:answers.jsonl"),
         *(

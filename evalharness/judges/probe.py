@@ -17,6 +17,7 @@ from evalharness.errors import EvalHarnessError
 from evalharness.judges.aggregate import Reading
 from evalharness.judges.answers import CannotAssess, Unreadable, Verdict
 from evalharness.judges.columns import TOY_NOTE
+from evalharness.judges.decision import Decision, read_decision
 from evalharness.judges.options import JudgeOptions
 from evalharness.judges.pointwise import Pointwise
 from evalharness.judges.prompt import Window
@@ -102,7 +103,7 @@ async def probe_judge(
 
 async def probe_client(name: str, client: Client, options: JudgeOptions | None = None) -> Probe:
     """Send one tiny item to a model, in one attempt, and judge the answer."""
-    judge = Pointwise(name, RUBRIC, client, options or JudgeOptions())
+    judge = _judge(name, client, options or JudgeOptions())
     request = judge.requests(ITEM, b"probe")[0].request
     started = time.monotonic()
     try:
@@ -114,7 +115,7 @@ async def probe_client(name: str, client: Client, options: JudgeOptions | None =
         return Probe(name, False, (_fault(Cause.TIMEOUT, f"no answer in {DEADLINE:g} s"), *_standing(client)))
     except EvalHarnessError as error:
         return Probe(name, False, _problems(error))
-    reading = read_reply(reply, request, ITEM, Window(whole(ITEM)), RUBRIC.criteria)[RUBRIC.criteria[0].id]
+    reading = _reading(reply, request)
     return Probe(
         judge=name,
         usable=not isinstance(reading.answer, Unreadable),
@@ -127,12 +128,25 @@ async def probe_client(name: str, client: Client, options: JudgeOptions | None =
     )
 
 
+def _judge(name: str, client: Client, options: JudgeOptions) -> Pointwise | Decision:
+    kind = Decision if client.capabilities.decides else Pointwise
+    return kind(name, RUBRIC, client, options)
+
+
+def _reading(reply: Reply, request: Request) -> Reading:
+    criterion = RUBRIC.criteria[0]
+    if request.questions:
+        return read_decision(reply, RUBRIC.criteria)[criterion.id]
+    return read_reply(reply, request, ITEM, Window(whole(ITEM)), RUBRIC.criteria)[criterion.id]
+
+
 def _findings(client: Client, request: Request, reply: Reply, reading: Reading) -> Iterator[Finding]:
     yield _verdict(reading)
     if request.schema is not None:
         yield from _structure(client, reply)
     if reading.probabilities is not None:
-        yield Finding(Grade.OK, "it gives token probabilities: values are expectations over the levels")
+        kind = "a probability for every level" if request.questions else "token probabilities"
+        yield Finding(Grade.OK, f"it gives {kind}: values are expectations over the levels")
     elif client.capabilities.logprobs or client.capabilities.labels:
         yield Finding(Grade.NOTE, "it was asked for token probabilities and gave none that could be used")
     if reply.model and not client.model.endswith(reply.model):

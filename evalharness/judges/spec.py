@@ -119,7 +119,7 @@ def judge_kinds() -> tuple[str, ...]:
     """The names that may stand before the first ``:``: our back-ends, then those of plug-ins."""
     from evalharness.llm.clients import backends
 
-    return (*backends(), *_MAKERS, *plugins(JUDGES))
+    return tuple(dict.fromkeys((*backends(), *_MAKERS, *plugins(JUDGES))))
 
 
 def spec_client(spec: JudgeSpec, models: Mapping[str, Json]) -> Client:
@@ -194,6 +194,16 @@ def _make_pointwise(
     return [Pointwise(spec.name, rubric, client, options) for rubric in rubrics]
 
 
+def _make_decision(
+    spec: JudgeSpec, rubrics: Sequence[Rubric], options: JudgeOptions, models: Mapping[str, Json]
+) -> list[Judge]:
+    from evalharness.judges.decision import Decision
+
+    _refuse_pairs(spec, rubrics)
+    client = spec_client(spec, models)
+    return [Decision(spec.name, rubric, client, options) for rubric in rubrics]
+
+
 def _refuse_pairs(spec: JudgeSpec, rubrics: Sequence[Rubric]) -> None:
     for rubric in rubrics:
         if rubric.unit is Unit.PAIR:
@@ -207,5 +217,10 @@ def _plugin(backend: str) -> JudgeMaker | None:
     return load_plugin(JUDGES, backend)
 
 
-_MAKERS: Mapping[str, JudgeMaker] = {"replay": _make_replay, "fitted": _make_fitted}
+_MAKERS: Mapping[str, JudgeMaker] = {
+    "replay": _make_replay,
+    "fitted": _make_fitted,
+    "decisions": _make_decision,
+    "systemone": _make_decision,
+}
 _FILE_BACKENDS = ("replay", "fitted", "local")

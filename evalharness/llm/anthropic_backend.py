@@ -89,7 +89,7 @@ class AnthropicClient(RemoteClient):
         )
         return answer.http_response
 
-    def _read(self, raw: bytes, labels: tuple[str, ...]) -> Reply:  # noqa: ARG002 (this API has no probabilities)
+    def _read(self, raw: bytes, asked: Asked) -> Reply:  # noqa: ARG002 (this API has no probabilities)
         return wire_messages.read(raw)
 
 

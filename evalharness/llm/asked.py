@@ -10,6 +10,7 @@ from evalharness.core.canonical import Json
 from evalharness.llm.bodies import clean_text
 from evalharness.llm.capabilities import Traits, When
 from evalharness.llm.client import Request
+from evalharness.llm.questions import Part, Question
 
 TOP_LOGPROBS = 20
 """Alternatives asked for per token; the most that OpenAI and vLLM give."""
@@ -45,6 +46,8 @@ class Asked:
     seed: int | None = None
     effort: str | None = None
     top_logprobs: int = 0
+    questions: tuple[Question, ...] = ()
+    parts: tuple[Part, ...] = ()
 
 
 def settle(
@@ -70,6 +73,8 @@ def settle(
         seed=wishes.take("seed", sampling.seed, _when(traits.seed and seed_in_api)),
         effort=wishes.effort,
         top_logprobs=wishes.take("logprobs", TOP_LOGPROBS if wants_logprobs else None, traits.logprobs) or 0,
+        questions=request.questions,
+        parts=request.parts,
     )
     return asked, tuple(wishes.dropped)
 

@@ -92,6 +92,14 @@ def logprob_in(mapping: Mapping[str, Any], key: str) -> float:
     return min(float(value), 0.0)
 
 
+def probability_in(mapping: Mapping[str, Any], key: str) -> float:
+    """The probability under a key: a number from 0 to 1 (rounding may pass 1 by a hair)."""
+    value = mapping.get(key)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -1e-9 <= value <= 1 + 1e-6:
+        raise MalformedBody(f"{key} is {kind_of(value)} instead of a probability")
+    return min(max(float(value), 0.0), 1.0)
+
+
 def kind_of(value: object) -> str:
     """What a JSON value is, for messages."""
     if value is None:

@@ -7,12 +7,13 @@ engine, which is why every fault says whether another attempt makes sense and wh
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol
 
 from evalharness.core.canonical import Json, canonical_json, sha256_text
 from evalharness.core.scores import Cause
+from evalharness.llm.questions import Answered, Part, Question
 
 _FENCE_IN_HASH = "<fence>"
 
@@ -66,6 +67,9 @@ class Request:
 
     ``schema`` asks for JSON of that shape. ``labels`` instead asks for one short answer among these, with the
     probability of each (back-ends that can't give probabilities ignore it and answer in text).
+
+    ``questions`` are for decision models, which answer nothing else; ``parts`` is the dialogue in their native form
+    (``shared`` holds the same for those that take text).
     """
 
     system: str
@@ -77,6 +81,8 @@ class Request:
     max_tokens: int = 1024
     logprobs: bool = False
     sampling: Sampling = field(default_factory=Sampling)
+    questions: tuple[Question, ...] = ()
+    parts: tuple[Part, ...] = ()
 
     def content_hash(self) -> str:
         """SHA-256 (hex) of everything that is sent, the fence marker replaced by a constant."""
@@ -95,6 +101,9 @@ class Request:
                 self.sampling.effort,
             ],
         }
+        if self.questions:
+            parts["questions"] = [question.to_json() for question in self.questions]
+            parts["parts"] = [replace(part, text=self._unfenced(part.text)).to_json() for part in self.parts]
         return sha256_text(canonical_json(parts))
 
     def _unfenced(self, text: str) -> str:
@@ -116,7 +125,8 @@ class Reply:
 
     ``label_probs`` is the distribution over ``Request.labels`` (sums to 1) and ``label_mass`` the probability that the
     model gave to any of them before renormalising; ``tokens`` are there when log-probabilities were asked and
-    returned. ``model`` is the model that the provider says answered.
+    returned. ``answers`` are a decision model's, one per question. ``model`` is the model that the provider says
+    answered.
     """
 
     text: str
@@ -128,6 +138,7 @@ class Reply:
     label_mass: float | None = None
     tokens: tuple[Token, ...] = ()
     refusal: str = ""
+    answers: tuple[Answered, ...] = ()
 
 
 class ProviderFault(Exception):
@@ -166,7 +177,8 @@ class ProviderFault(Exception):
 class Capabilities:
     """What a back-end and model can do, as far as a judge must know.
 
-    ``labels``: answers ``Request.labels`` with probabilities. ``toy``: whatever shows its scores must say that it is
+    ``labels``: answers ``Request.labels`` with probabilities. ``decides``: answers ``Request.questions`` and nothing
+    else. ``toy``: whatever shows its scores must say that it is
     for trying things out. ``max_parallel``: requests that it usefully serves at once; None means no bound of its own.
     """
 
@@ -175,6 +187,7 @@ class Capabilities:
     logprobs: bool = False
     context_tokens: int | None = None
     one_criterion_at_a_time: bool = False
+    decides: bool = False
     toy: bool = False
     max_parallel: int | None = None
 

@@ -57,4 +57,20 @@ def _local(model: str, base_url: str | None, options: Mapping[str, Json], _trust
     return make_local(model, options)
 
 
-_MAKERS: Mapping[str, Maker] = {"openai": _openai, "anthropic": _anthropic, "local": _local}
+def _decision(backend: str) -> Maker:
+    def make(model: str, base_url: str | None, options: Mapping[str, Json], trust: Trust) -> Client:
+        from evalharness.llm.decision_client import MAKERS
+        from evalharness.llm.options import DecisionOptions, read_options
+
+        return MAKERS[backend](model, base_url, read_options(DecisionOptions, backend, options), trust)
+
+    return make
+
+
+_MAKERS: Mapping[str, Maker] = {
+    "openai": _openai,
+    "anthropic": _anthropic,
+    "local": _local,
+    "decisions": _decision("decisions"),
+    "systemone": _decision("systemone"),
+}

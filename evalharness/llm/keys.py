@@ -5,6 +5,7 @@
 | api.openai.com and its regions, or the host of $OPENAI_BASE_URL | $OPENAI_API_KEY |
 | api.anthropic.com, or the host of $ANTHROPIC_BASE_URL | $ANTHROPIC_API_KEY, else $ANTHROPIC_AUTH_TOKEN |
 | the host of $AZURE_OPENAI_ENDPOINT (as Azure) | $AZURE_OPENAI_API_KEY |
+| api.typesafe.ai, or the host of $TYPESAFE_BASE_URL | $TYPESAFE_API_KEY |
 | any other host | $EVALHARNESS_KEY_<HOST>, else the variable that $EVALHARNESS_KEY_ENVS names for the host |
 | this machine (loopback) | the same, else a placeholder |
 
@@ -66,6 +67,7 @@ ANTHROPIC = Provider(
     "ANTHROPIC_BASE_URL",
 )
 AZURE = Provider("azure", "", ("AZURE_OPENAI_API_KEY",), "AZURE_OPENAI_ENDPOINT")
+TYPESAFE = Provider("typesafe", "https://api.typesafe.ai/v1", ("TYPESAFE_API_KEY",), "TYPESAFE_BASE_URL")
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,7 @@ class OpenAIClient(RemoteClient):
         self._official = official
         self._settings = options
         self.seed_in_api = not self._responses
-        self._sdk = _sdk_client(provider, endpoint, key, options)
+        self._sdk = sdk_client(provider, endpoint, key, options)
         self._create_response = self._sdk.responses.with_raw_response.create
         self._create_completion = self._sdk.chat.completions.with_raw_response.create
 
@@ -105,8 +105,9 @@ class OpenAIClient(RemoteClient):
             return (await self._create_response(model=model, extra_body=body)).http_response
         return (await self._create_completion(model=model, messages=[], extra_body=body)).http_response
 
-    def _read(self, raw: bytes, labels: tuple[str, ...]) -> Reply:
-        return wire_responses.read(raw, labels) if self._responses else wire_chat.read(raw, labels)
+    def _read(self, raw: bytes, asked: Asked) -> Reply:
+        read = wire_responses.read if self._responses else wire_chat.read
+        return read(raw, asked.labels)
 
     @property
     def _marks_cache(self) -> bool:
@@ -146,9 +147,10 @@ def _provider(base_url: str | None, options: OpenAIOptions, trust: Trust) -> Pro
     return AZURE if any(endpoint.within(domain) for domain in _AZURE_DOMAINS) else OPENAI
 
 
-def _sdk_client(
+def sdk_client(
     provider: Provider, endpoint: Endpoint, key: Key, options: OpenAIOptions
 ) -> openai.AsyncOpenAI:
+    """The SDK's client for an endpoint: its retries and redirects off, bodies bounded, headers for its host only."""
     common: dict[str, Any] = {
         "api_key": key.value,
         "max_retries": 0,

@@ -69,7 +69,24 @@ class AnthropicOptions(RemoteOptions):
     service_tier: Literal["auto", "standard_only"] | None = None
 
 
-_KINDS: Mapping[str, type[RemoteOptions]] = {"openai": OpenAIOptions, "anthropic": AnthropicOptions}
+class DecisionOptions(RemoteOptions):
+    """Options of the ``decisions`` and ``systemone`` back-ends.
+
+    ``state`` says how the dialogue is sent: ``native`` as messages and tool calls, ``text`` as the fenced transcript;
+    ``auto`` is native for OpenAI's own host only, since other servers take less. ``context_tokens`` is the most that
+    the model reads; longer dialogues fail as too long.
+    """
+
+    state: Literal["auto", "native", "text"] = "auto"
+    context_tokens: Annotated[int, Field(ge=64)] | None = None
+
+
+_KINDS: Mapping[str, type[RemoteOptions]] = {
+    "openai": OpenAIOptions,
+    "anthropic": AnthropicOptions,
+    "decisions": DecisionOptions,
+    "systemone": DecisionOptions,
+}
 
 
 def option_names(backend: str) -> frozenset[str]:

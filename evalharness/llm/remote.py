@@ -114,7 +114,7 @@ class RemoteClient(ABC):
         if isinstance(response, ProviderFault):
             # Raised out here, so that it does not lead to the SDK's exception, which holds the key and the prompt.
             raise response
-        reply = self._reply(response.content, asked.labels)
+        reply = self._reply(response.content, asked)
         return self._finished(reply, header_map(response), marks, asked)
 
     async def _answer(self, body: Mapping[str, Any], asked: Asked) -> httpx2.Response | ProviderFault:
@@ -126,9 +126,9 @@ class RemoteClient(ABC):
                 raise
             return fault
 
-    def _reply(self, raw: bytes, labels: tuple[str, ...]) -> Reply:
+    def _reply(self, raw: bytes, asked: Asked) -> Reply:
         try:
-            return self._read(raw, labels)
+            return self._read(raw, asked)
         except MalformedBody as malformed:
             raise protocol_fault(str(malformed)) from None
 
@@ -153,7 +153,7 @@ class RemoteClient(ABC):
         """
 
     @abstractmethod
-    def _read(self, raw: bytes, labels: tuple[str, ...]) -> Reply:
+    def _read(self, raw: bytes, asked: Asked) -> Reply:
         """The reply in a body; raises MalformedBody or ProviderFault."""
 
     def _finished(self, reply: Reply, headers: Mapping[str, str], marks: Marks, asked: Asked) -> Reply:

@@ -8,6 +8,7 @@ from typing import Any
 
 from evalharness.core.canonical import Json
 from evalharness.llm.client import Finish, Reply, Token, Usage
+from evalharness.llm.questions import Answered
 
 
 def to_json(reply: Reply) -> dict[str, Json]:
@@ -21,6 +22,7 @@ def to_json(reply: Reply) -> dict[str, Json]:
         "label_probs": None if reply.label_probs is None else dict(reply.label_probs),
         "label_mass": reply.label_mass,
         "tokens": [[t.text, t.logprob, [list(pair) for pair in t.top]] for t in reply.tokens],
+        **({"answers": [_answered(answer) for answer in reply.answers]} if reply.answers else {}),
     }
 
 
@@ -37,4 +39,11 @@ def from_json(row: Mapping[str, Any]) -> Reply:
         tokens=tuple(
             Token(text, logprob, tuple((t, p) for t, p in top)) for text, logprob, top in row["tokens"]
         ),
+        answers=tuple(
+            Answered(name, None if given is None else dict(given)) for name, given in row.get("answers", ())
+        ),
     )
+
+
+def _answered(answer: Answered) -> Json:
+    return [answer.name, None if answer.probabilities is None else dict(answer.probabilities)]

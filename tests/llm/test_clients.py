@@ -50,7 +50,7 @@ def text_of(client: Client) -> str:
 def test_unknown_back_ends_get_near_names() -> None:
     with pytest.raises(UsageError, match="Did you mean openai"):
         make("opanai")
-    assert backends() == ("openai", "anthropic", "local")
+    assert backends() == ("openai", "anthropic", "local", "decisions", "systemone")
 
 
 def test_a_model_is_needed() -> None:
