@@ -40,6 +40,8 @@ def files(own_home: Path) -> None:
     ]
     Path("in.jsonl").write_text(json.dumps({"id": "a", "messages": messages}) + "\n")
     Path("tiny.yaml").write_text(RUBRIC)
+    # no room for hidden reasoning, which this model would fill with a loop of words
+    Path("evalharness.yaml").write_text("models:\n  smollm2: {efforts: [], reasons: false}\n")
 
 
 def _score(judge: str, *more: str) -> Ran:
