@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
+
+import regex
 
 from evalharness.data.lines import BOM, Line
 from evalharness.errors import InputError, Problem
 
+# The patterns need possessive groups, which the standard library's re matches wrongly before Python 3.11.5.
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
-_INSIDE = re.compile(rb'(?:[^"\[\]{}]++|' + _STRING + rb')*+([\[\]{}"])', re.DOTALL)
-_BETWEEN = re.compile(rb'(?:[^"\[\]{},]++|' + _STRING + rb')*+([\[\]{},"])', re.DOTALL)
-_STRING_END = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_INSIDE = regex.compile(rb'(?:[^"\[\]{}]++|' + _STRING + rb')*+([\[\]{}"])', regex.DOTALL)
+_BETWEEN = regex.compile(rb'(?:[^"\[\]{},]++|' + _STRING + rb')*+([\[\]{},"])', regex.DOTALL)
+_STRING_END = regex.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+"', regex.DOTALL)
 _KEPT_OF_LONG = 64 << 10
 _SPACE = b" \t\r\n"
 _OPENERS, _CLOSERS = (b"[", b"{"), (b"]", b"}")

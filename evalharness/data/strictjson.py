@@ -19,7 +19,7 @@ MAX_DEPTH = 100
 
 MAX_INT_DIGITS = 4300
 
-_OUTSIDE_AND_STRING = re.compile(rb'([^"]*+)(?:"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z))?', re.DOTALL)
+_OUTSIDE_AND_STRING = re.compile(rb'([^"]*+)(?:"[^"\\]*+(?:\\.[^"\\]*+)*(?:"|\Z))?', re.DOTALL)
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _OPENERS = b"[{"
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")

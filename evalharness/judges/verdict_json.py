@@ -35,8 +35,8 @@ MAX_OBJECTS = 500
 _VALUE_KEYS = ("value", "rating", "score", "verdict", "answer", "label")
 _MAX_CITATIONS = 20
 _BRACKET = re.compile(r'[{}\[\]"]')
-_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"|[{}\[\]:]|[^\s{}\[\]:,"]++', re.DOTALL)
-_STRING_END = re.compile(r'(?:[^"\\]++|\\.)*+"', re.DOTALL)
+_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*"|[{}\[\]:]|[^\s{}\[\]:,"]++', re.DOTALL)
+_STRING_END = re.compile(r'(?:[^"\\]++|\\.)*"', re.DOTALL)
 
 
 class _Members(dict[str, Any]):
