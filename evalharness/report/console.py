@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from rich.console import Console
 from rich.table import Table
@@ -14,6 +14,7 @@ from evalharness.core.text import one_line
 from evalharness.report.figures import interval, number, percent, with_margin
 
 _NARROW = 90
+_NAME_WIDTH = 12
 
 
 def summary_table(analysis: Analysis, width: int = 100, *, color: bool = False) -> str:
@@ -30,6 +31,8 @@ def summary_table(analysis: Analysis, width: int = 100, *, color: bool = False) 
         console.print(Text(f"PARTIAL: {one_line(analysis.run.partial)}", style="bold yellow"))
     shown = sorted(analysis.columns, key=lambda summary: not summary.column.judged)
     console.print(_criteria(shown, narrow=width < _NARROW))
+    for line in _reasons(shown):
+        console.print(Text(line, style="dim"))
     if analysis.corpus:
         console.print(_corpus(analysis.corpus))
     return out.getvalue().rstrip("\n")
@@ -55,25 +58,31 @@ def toy_line(judge: str) -> str:
 
 def _criteria(summaries: Iterable[ColumnSummary], *, narrow: bool) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("criterion", overflow="fold")
+    table.add_column("criterion", overflow="fold", min_width=_NAME_WIDTH)
     table.add_column("mean ±95 %" if narrow else "mean [95 %]", justify="right", no_wrap=True)
     for name in ("pass", "scored", "failed", "skipped"):
         table.add_column(name, justify="right", no_wrap=True)
-    if not narrow:
-        table.add_column("why", overflow="ellipsis", no_wrap=True)
     for summary in summaries:
-        cells = [
+        table.add_row(
             Text(name_of(summary)),
             Text(with_margin(summary.mean) if narrow else interval(summary.mean)),
             Text("" if summary.pass_rate is None else percent(summary.pass_rate.value)),
             Text(f"{summary.tally.scored:,}"),
-            Text(f"{summary.tally.failures:,}" if summary.tally.failures else "0"),
+            Text(f"{summary.tally.failures:,}"),
             Text(f"{summary.tally.skips:,}"),
-        ]
-        if not narrow:
-            cells.append(Text(why(summary)))
-        table.add_row(*cells)
+        )
     return table
+
+
+def _reasons(summaries: Iterable[ColumnSummary]) -> Iterator[str]:
+    """Why items have no score, a line for all criteria that share the reasons: the table itself stays narrow."""
+    sharing: dict[str, list[str]] = {}
+    for summary in summaries:
+        reasons = why(summary)
+        if reasons:
+            sharing.setdefault(reasons, []).append(name_of(summary))
+    for reasons, names in sharing.items():
+        yield f"{', '.join(names)}: {reasons}"
 
 
 def name_of(summary: ColumnSummary) -> str:
