@@ -17,6 +17,10 @@ COMMANDS = {
     "fit": ("evalharness.cli.fit", "Learn a judge from labels."),
     "gate": ("evalharness.cli.gate", "Pass, fail or say undecided: a run against its baseline."),
     "baseline": ("evalharness.cli.baseline", "Save, show and promote baselines for the gate."),
+    "pairwise": (
+        "evalharness.cli.pairwise",
+        "Judge systems against each other, both orders, with a ranking.",
+    ),
     "report": ("evalharness.cli.report", "Render a run's report again, in any format."),
     "data": ("evalharness.cli.data", "Check, convert and sample dialogue files."),
     "rubric": ("evalharness.cli.rubric", "Check, show and start rubric files."),

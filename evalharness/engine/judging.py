@@ -58,14 +58,14 @@ async def run_judges(
         storage, others = failed.split(StorageError)
         if storage is None or others is not None:
             raise
-        raise _first(storage) from failed
+        raise first_storage_error(storage) from failed
     return tuple(Stopped(lane.judge.name, lane.fatal) for lane in lanes if lane.fatal is not None)
 
 
-def _first(group: BaseExceptionGroup[StorageError]) -> StorageError:
+def first_storage_error(group: BaseExceptionGroup[StorageError]) -> StorageError:
     """The first of the errors that workers met side by side: they share one disk."""
     error = group.exceptions[0]
-    return _first(error) if isinstance(error, BaseExceptionGroup) else error
+    return first_storage_error(error) if isinstance(error, BaseExceptionGroup) else error
 
 
 class _Lane:
@@ -115,7 +115,7 @@ def pending_items(ledger: Ledger, plan: RunPlan, judge: Judge, scorer: int) -> I
     """The items that the judge has no lasting outcome for, turns of a dialogue next to each other."""
     for block in ledger.dialogue_blocks(_BLOCK):
         done = ledger.done(scorer, block[0].seq, block[-1].seq)
-        again = {ref for ref, body in done.items() if _ask_again(body, plan.retry_failed)}
+        again = {ref for ref, body in done.items() if ask_again(body, plan.retry_failed)}
         for stored in block:
             for item in items_of(stored.load(), judge.unit, plan.turns):
                 ref = ItemRef(stored.seq, item.turn)
@@ -134,7 +134,8 @@ def item_count(ledger: Ledger, plan: RunPlan, judge: Judge) -> int:
     )
 
 
-def _ask_again(body: str, retry_failed: bool) -> bool:
+def ask_again(body: str, retry_failed: bool) -> bool:
+    """Whether a stored outcome is to be asked for anew: a failure that may pass, or any if ``retry_failed``."""
     if '"failed"' not in body:
         return False
     failures = [result for result in decode(body) if isinstance(result, Failure)]

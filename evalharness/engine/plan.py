@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from evalharness.core.canonical import Json, content_hash
@@ -108,9 +108,13 @@ def check_distinct(plan: RunPlan) -> None:
 
 def check_unchanged(stored: Json, plan: RunPlan, folder: str) -> None:
     """A run folder made with other settings is a :class:`RunConflictError` naming every difference."""
+    check_same_facts(stored, plan.facts(), folder)
+
+
+def check_same_facts(stored: Json, wanted: Mapping[str, Json], folder: str) -> None:
+    """The facts that a run folder was made with must be those that are wanted now; see :func:`check_unchanged`."""
     if not isinstance(stored, dict):
         return
-    wanted = plan.facts()
     problems = [
         Problem(_difference(name, name in stored, name in wanted))
         for name in sorted({*stored, *wanted})

@@ -6,7 +6,7 @@ import asyncio
 import signal
 import sys
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from evalharness.engine.judging import Stopped, run_judges
 from evalharness.engine.measure import run_metrics
 from evalharness.engine.plan import RunPlan
 from evalharness.engine.progress import Progress
+from evalharness.llm.client import Client
 
 
 @dataclass(slots=True)
@@ -53,7 +54,20 @@ def execute(ledger: Ledger, desk: Desk, plan: RunPlan, progress: Progress) -> Fi
         run_metrics(ledger, plan, progress, interrupt)
     stopped: tuple[Stopped, ...] = ()
     if not interrupt() and plan.judges:
-        stopped = _run_async(_judging(desk, plan, progress, interrupt))
+        clients = [client for judge in plan.judges for client in judge.clients]
+        work = run_judges(desk, plan, progress, interrupt)
+        stopped = _run_async(_judging(work, clients, progress, interrupt))
+    return Finished(stopped, interrupt.signal)
+
+
+def run_asking(
+    work: Callable[[Interrupt], Coroutine[object, object, tuple[Stopped, ...]]],
+    clients: Iterable[Client],
+    progress: Progress,
+) -> Finished:
+    """Run workers that ask models to their end, with the same orderly way to stop; closes the clients."""
+    interrupt = Interrupt()
+    stopped = _run_async(_judging(work(interrupt), list(clients), progress, interrupt))
     return Finished(stopped, interrupt.signal)
 
 
@@ -68,19 +82,22 @@ def _run_async(work: Coroutine[object, object, tuple[Stopped, ...]]) -> tuple[St
 
 
 async def _judging(
-    desk: Desk, plan: RunPlan, progress: Progress, interrupt: Interrupt
+    work: Coroutine[object, object, tuple[Stopped, ...]],
+    clients: Sequence[Client],
+    progress: Progress,
+    interrupt: Interrupt,
 ) -> tuple[Stopped, ...]:
     main = asyncio.current_task()
     assert main is not None
     with _signals_in_loop(interrupt, main, progress):
         try:
-            return await run_judges(desk, plan, progress, interrupt)
+            return await work
         except asyncio.CancelledError:
             if interrupt.signal is None:
                 raise
             return ()
         finally:
-            for client in {id(c): c for judge in plan.judges for c in judge.clients}.values():
+            for client in {id(c): c for c in clients}.values():
                 await client.close()
 
 

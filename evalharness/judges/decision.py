@@ -44,7 +44,7 @@ class Decision:
 
     def __post_init__(self) -> None:
         for criterion in self.rubric.criteria:
-            _question(criterion, self.rubric)
+            criterion_question(criterion, self.rubric)
 
     @property
     def unit(self) -> Unit:
@@ -59,7 +59,9 @@ class Decision:
     @cached_property
     def columns(self) -> tuple[Column, ...]:
         """One column per criterion, then ``_overall``."""
-        questions = [_question(criterion, self.rubric).to_json() for criterion in self.rubric.criteria]
+        questions = [
+            criterion_question(criterion, self.rubric).to_json() for criterion in self.rubric.criteria
+        ]
         protocol = {
             **model_parts(self.client),
             "prompt": content_hash(questions, 16),
@@ -125,7 +127,7 @@ class Decision:
             ask="",
             fence=marker,
             max_tokens=1,
-            questions=tuple(_question(criterion, self.rubric) for criterion in asked),
+            questions=tuple(criterion_question(criterion, self.rubric) for criterion in asked),
             parts=tuple(native_parts(item, shared)),
         )
 
@@ -167,8 +169,11 @@ def _result(message: Message, known: set[str]) -> Part:
     return Part("user", f"(result of a tool)\n{visible(message.content)}")
 
 
-def _question(criterion: Criterion, rubric: Rubric) -> Question:
-    """The criterion as a question; UsageError for a scale that no question holds."""
+def criterion_question(criterion: Criterion, rubric: Rubric, pointer: str = "") -> Question:
+    """The criterion as a question; UsageError for a scale that no question holds.
+
+    ``pointer`` says what it is about, where that is not the last reply or the whole dialogue.
+    """
     labels = criterion.labels if criterion.scale is not Scale.NUMERIC else small_labels(criterion)
     texts = {level.label: level.text for level in criterion.levels}
     options = [Option(label, texts.get(label, "")) for label in labels]
@@ -182,7 +187,7 @@ def _question(criterion: Criterion, rubric: Rubric) -> Question:
             f"this scale has {len(options) or 'no list of them'}",
             fix="Use an ordinal scale with anchored levels, or another kind of judge.",
         )
-    return Question(criterion.id, kind, _instructions(criterion, rubric), tuple(options))
+    return Question(criterion.id, kind, _instructions(criterion, rubric, pointer), tuple(options))
 
 
 def _kind(criterion: Criterion, options: Sequence[Option]) -> Kind:
@@ -193,8 +198,8 @@ def _kind(criterion: Criterion, options: Sequence[Option]) -> Kind:
     return Kind.SCORE if len(options) <= LIMITS[Kind.SCORE][1] else Kind.CHOICE
 
 
-def _instructions(criterion: Criterion, rubric: Rubric) -> str:
-    what = (
+def _instructions(criterion: Criterion, rubric: Rubric, pointer: str) -> str:
+    what = pointer or (
         "This is about the dialogue as a whole."
         if rubric.unit is Unit.DIALOGUE
         else "This is about the last message of the assistant."

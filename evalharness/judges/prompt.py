@@ -82,14 +82,14 @@ class Prompt:
                 "unit": "whole dialogue" if self.rubric.unit is Unit.DIALOGUE else "reply of the assistant",
                 "digits": str(MARKER_DIGITS),
                 "about": self.rubric.about,
-                "questions": template("split").strip() if self.split else _questions(criteria),
+                "questions": template("split").strip() if self.split else questions_text(criteria),
             },
         )
 
     def _ask(self, item: Item, criteria: Sequence[Criterion], marker: str, window: Window) -> str:
         values = {
-            "question": f"{_questions(criteria)}\n\n" if self.split else "",
-            "ids": _listed([f'"{key}"' for key in answer_keys(criteria).values()], "and"),
+            "question": f"{questions_text(criteria)}\n\n" if self.split else "",
+            "ids": listed([f'"{key}"' for key in answer_keys(criteria).values()], "and"),
             "fence": marker,
         }
         if item.turn is not None:
@@ -110,7 +110,8 @@ def _shows_references(criteria: Sequence[Criterion]) -> bool:
     return any(Need.REFERENCES in criterion.needs for criterion in criteria)
 
 
-def _questions(criteria: Sequence[Criterion]) -> str:
+def questions_text(criteria: Sequence[Criterion]) -> str:
+    """The questions with their levels, as a judge reads them."""
     keys = answer_keys(criteria)
     return "\n\n".join(
         fill("question", {"id": keys[c.id], "question": c.question, "scale": _scale_text(c)}).strip()
@@ -123,7 +124,7 @@ def _scale_text(criterion: Criterion) -> str:
     if criterion.scale is Scale.NUMERIC:
         lines.append(f"Answer with {range_text(criterion)}.")
     else:
-        lines.append(f"Answer with {_listed(list(criterion.labels), 'or')}.")
+        lines.append(f"Answer with {listed(list(criterion.labels), 'or')}.")
     if criterion.cannot_assess:
         lines.append(f"Answer {CANNOT_ASSESS} only where what you are shown does not allow an answer.")
     lines.extend(_example_text(example) for example in criterion.examples)
@@ -135,7 +136,8 @@ def _example_text(example: Example) -> str:
     return f"Example: {json.dumps(example.reply, ensure_ascii=False)} is {example.answer}{why}"
 
 
-def _listed(words: list[str], last: str) -> str:
+def listed(words: list[str], last: str) -> str:
+    """Words in a row, the last joined by ``last``."""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"
 
 

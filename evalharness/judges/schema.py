@@ -29,6 +29,14 @@ def answer_schema(criteria: Sequence[Criterion]) -> dict[str, Json]:
     return _object({keys[criterion.id]: _member(criterion) for criterion in criteria})
 
 
+def preference_schema(criteria: Sequence[Criterion]) -> dict[str, Json]:
+    """The same for pairs: rationale, then the value; message numbers of two dialogues would be ambiguous evidence."""
+    keys = answer_keys(criteria)
+    return _object(
+        {keys[c.id]: _object({"rationale": {"type": "string"}, "value": _value(c)}) for c in criteria}
+    )
+
+
 def _member(criterion: Criterion) -> dict[str, Json]:
     citation = _object({"message": {"type": "string"}, "quote": {"type": "string"}})
     return _object(

@@ -28,7 +28,8 @@ def fill(name: str, values: Mapping[str, str]) -> str:
 
 @cache
 def templates_hash(prefix: str) -> str:
-    """Hash of all templates whose name begins with the prefix; with an empty prefix, of those that are not small."""
+    """Hash of all templates whose name begins with the prefix; with an empty prefix, of the pointwise ones for models
+    that follow a rubric in JSON."""
     folder = files("evalharness.judges").joinpath(_FOLDER)
     texts: dict[str, Json] = {
         entry.name: entry.read_text(encoding="utf-8")
@@ -39,4 +40,4 @@ def templates_hash(prefix: str) -> str:
 
 
 def _belongs(name: str, prefix: str) -> bool:
-    return name.startswith(prefix) if prefix else not name.startswith("small_")
+    return name.startswith(prefix) if prefix else not name.startswith(("small_", "pair_"))

@@ -46,11 +46,12 @@ def outcome_json(row: OutcomeRow, column: Column, result: Result) -> dict[str, J
         "detail": None,
         "signature": column.signature,
     }
-    line.update(_facts(result))
+    line.update(result_facts(result))
     return line
 
 
-def _facts(result: Result) -> dict[str, Json]:
+def result_facts(result: Result) -> dict[str, Json]:
+    """What an outcome line says of a result besides its status; a failure's or skip's cause under ``cause``."""
     facts = scorejson.to_json(result)
     match result:
         case Score():
