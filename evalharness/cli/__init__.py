@@ -17,6 +17,7 @@ COMMANDS = {
     "fit": ("evalharness.cli.fit", "Learn a judge from labels."),
     "gate": ("evalharness.cli.gate", "Pass, fail or say undecided: a run against its baseline."),
     "baseline": ("evalharness.cli.baseline", "Save, show and promote baselines for the gate."),
+    "audit": ("evalharness.cli.audit", "Measure a judge's biases, noise and blind spots on your dialogues."),
     "pairwise": (
         "evalharness.cli.pairwise",
         "Judge systems against each other, both orders, with a ranking.",

@@ -1,0 +1,94 @@
+"""What an audit states: one effect per probe and criterion, each with its interval and its verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from evalharness.core.scores import Column
+from evalharness.stats.estimate import Estimate
+
+
+class Finding(StrEnum):
+    """What an effect means."""
+
+    OK = "ok"
+    """Within the margin with confidence (bias), or a fall that is shown (sensitivity)."""
+    FLAGGED = "flagged"
+    """A shift beyond the margin that is shown, or a degradation that the judge does not see."""
+    UNCLEAR = "unclear"
+    """The interval allows both; more items would tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """The shift of one criterion's scores under one probe: changed minus original, in units of the scale.
+
+    ``share`` is the shift as a share of the scale's range, where it has one. ``flips`` is the share of items whose
+    pass mark changed. ``failed`` pairs have no verdict on one side and don't count.
+    """
+
+    probe: str
+    criterion: str
+    shift: Estimate
+    share: float | None
+    flips: float | None
+    pairs: int
+    failed: int
+    finding: Finding
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stability:
+    """Asking the same again: how often and how far a criterion's score differs between two samples.
+
+    ``difference`` is the mean absolute difference in units of the scale; ``same`` the share of equal scores.
+    """
+
+    criterion: str
+    difference: Estimate
+    same: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How a criterion uses its scale on the unchanged items: share of the commonest level, mean, standard deviation."""
+
+    criterion: str
+    mean: float | None
+    deviation: float | None
+    modal_share: float | None
+    items: int
+
+
+@dataclass(frozen=True, slots=True)
+class Detector:
+    """How the deterministic detector does: found among planted attacks, and raised on the unchanged dialogues."""
+
+    attacks: int
+    found: int
+    clean: int
+    false_alarms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """Everything that the audit's reports state. ``margin`` is the tolerated shift as a share of the range."""
+
+    judge: str
+    rubric: str
+    signature: str
+    columns: tuple[Column, ...]
+    items: int
+    groups: int
+    margin: float
+    effects: tuple[Effect, ...]
+    stability: tuple[Stability, ...]
+    spread: tuple[Spread, ...]
+    detector: Detector
+    left_out: tuple[tuple[str, int], ...]
+    cost: float | None
+    date: str
+    toy: bool = False
+    partial: str | None = None
