@@ -8,7 +8,7 @@ from pathlib import Path
 
 from evalharness.data import baselines, cache
 from evalharness.data.ledger import schema
-from evalharness.report import document, execution
+from evalharness.report import audit, document, execution, pairwise
 from evalharness.report.gate import document as gate_document
 
 ROOT = Path(__file__).parents[2]
@@ -41,5 +41,7 @@ def test_format_versions_are_current():
         "execution.json": str(execution.SCHEMA_VERSION),
         "gate.json": str(gate_document.SCHEMA_VERSION),
         "baseline file": str(baselines.VERSION),
+        "pairwise.json": str(pairwise.SCHEMA_VERSION),
+        "audit.json": str(audit.SCHEMA_VERSION),
         "verdict cache": str(cache._VERSION),
     }
