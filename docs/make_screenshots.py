@@ -41,16 +41,24 @@ def main() -> None:
         _shot(browser, page, "report-dark.png", 1280, 860, dark=True)
         _shot(browser, page + "#support-broken-vase-degraded/4", "report-dialogue.png", 1280, 860)
         _shot(browser, page, "report-phone.png", 390, 800)
+        guarded(cli, ["label", str(run), "--raters", "you"])
+        label = (run / "label-you.html").resolve().as_uri()
+        _shot(browser, label, "label-light.png", 1280, 860, keys="42")
+        _shot(browser, label, "label-phone.png", 390, 800, dark=True)
         browser.close()
 
 
-def _shot(browser: Browser, url: str, name: str, width: int, height: int, *, dark: bool = False) -> None:
+def _shot(
+    browser: Browser, url: str, name: str, width: int, height: int, *, dark: bool = False, keys: str = ""
+) -> None:
     context = browser.new_context(
         viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light"
     )
     page = context.new_page()
     page.goto(url)
     page.wait_for_load_state("networkidle")
+    for key in keys:
+        page.keyboard.press(key)
     page.screenshot(path=IMAGES / name)
     context.close()
 

@@ -22,6 +22,8 @@ COMMANDS = {
         "evalharness.cli.pairwise",
         "Judge systems against each other, both orders, with a ranking.",
     ),
+    "label": ("evalharness.cli.label", "Write an offline page for people to label a sample of a run in."),
+    "open": ("evalharness.cli.open", "Open a run's report, or another page of it, in the browser."),
     "report": ("evalharness.cli.report", "Render a run's report again, in any format."),
     "data": ("evalharness.cli.data", "Check, convert and sample dialogue files."),
     "rubric": ("evalharness.cli.rubric", "Check, show and start rubric files."),

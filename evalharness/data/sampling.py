@@ -83,7 +83,7 @@ def draw(
             if collision is not None:
                 raise InputError(collision)
             _pool(pools, _stratum_of(read.dialogue, by), by).offer(
-                read, _priority(seed, read.dialogue.id), size
+                read, priority(seed, read.dialogue.id), size
             )
     shares = _shares({name: pool.population for name, pool in pools.items()}, size, allocation)
     drawn = [
@@ -126,7 +126,8 @@ def _pool(pools: dict[str, _Pool], name: str, by: str | None) -> _Pool:
     return pool
 
 
-def _priority(seed: int, name: str) -> int:
+def priority(seed: int, name: str) -> int:
+    """A number from 0 up to 2**128 that orders names by chance; it depends on seed and name alone."""
     text = f"{seed}\0{name}".encode("utf-8", "surrogatepass")
     return int.from_bytes(blake2b(text, digest_size=16).digest())
 

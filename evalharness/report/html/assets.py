@@ -29,6 +29,9 @@ SCRIPTS = (
     "main",
 )
 """The scripts in the order in which they are joined: each may use what stands before it."""
+LABEL_STYLES = ("tokens", "base", "label")
+LABEL_SCRIPTS = ("dom", "text", "theme", "message", "label")
+"""What the page for raters is made of."""
 
 
 @cache
@@ -38,20 +41,20 @@ def asset(name: str) -> str:
 
 
 @cache
-def style() -> str:
-    """All style sheets as one."""
-    return "\n".join(asset(f"css/{name}.css") for name in STYLES)
+def style(names: tuple[str, ...] = STYLES) -> str:
+    """Style sheets as one."""
+    return "\n".join(asset(f"css/{name}.css") for name in names)
 
 
 @cache
-def script() -> str:
-    """All scripts as one function that leaves no global names behind."""
-    parts = "\n".join(asset(f"js/{name}.js") for name in SCRIPTS)
+def script(names: tuple[str, ...] = SCRIPTS) -> str:
+    """Scripts as one function that leaves no global names behind."""
+    parts = "\n".join(asset(f"js/{name}.js") for name in names)
     return f'(() => {{\n"use strict";\n{parts}\n}})();\n'
 
 
 @cache
-def policy() -> str:
+def policy(styles: tuple[str, ...] = STYLES, scripts: tuple[str, ...] = SCRIPTS) -> str:
     """The Content-Security-Policy: our own style and script by their hashes, and nothing from anywhere.
 
     Trusted Types are required and none is defined, so that no script can turn text into markup even by mistake.
@@ -59,8 +62,8 @@ def policy() -> str:
     return "; ".join(
         (
             "default-src 'none'",
-            f"script-src '{_digest(script())}'",
-            f"style-src '{_digest(style())}'",
+            f"script-src '{_digest(script(scripts))}'",
+            f"style-src '{_digest(style(styles))}'",
             "img-src data:",
             "base-uri 'none'",
             "form-action 'none'",

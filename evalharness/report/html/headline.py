@@ -203,7 +203,10 @@ def _coverage(rows: Iterable[CriterionView]) -> Iterator[Coverage]:
 
 def _doubts(analysis: Analysis, judged: Sequence[CriterionView]) -> Iterator[str]:
     if judged:
-        yield "No human labels have been compared: how far this judge agrees with people is unknown."
+        yield (
+            "No human labels have been compared: how far this judge agrees with people is unknown. "
+            "Label 50 replies: evalharness label RUN, then evalharness agree RUN --labels FILE."
+        )
     elif analysis.columns:
         yield "Metrics are exact: the same text always gives the same number, by the signature in the table."
         yield "No human labels have been compared: how far they follow people's judgement is unknown."
