@@ -11,6 +11,7 @@ from evalharness.cli.lazy import LazyGroup
 from evalharness.cli.outcome import guarded
 
 COMMANDS = {
+    "run": ("evalharness.cli.run", "Play scripted users against a system under test."),
     "score": ("evalharness.cli.score", "Score dialogues with metrics and judges into a run folder."),
     "agree": ("evalharness.cli.agree", "Compare judges and metrics with human labels."),
     "calibrate": ("evalharness.cli.calibrate", "Carry a judge's scores to the human scale."),

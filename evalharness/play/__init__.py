@@ -1,0 +1,1 @@
+"""Playing scripted users against a system under test: scenarios in, dialogues out."""
