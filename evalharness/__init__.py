@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from evalharness.analysis.types import Analysis, ColumnSummary, Tally
     from evalharness.api.notebook import Run, open_run, score
+    from evalharness.api.testing import assert_quality
     from evalharness.core.dialogue import Dialogue, Document, Item, Message, Tool, ToolCall
     from evalharness.core.rubric import Criterion, Rubric
     from evalharness.core.scores import Cause, Failure, Score, Skip, SkipReason
@@ -43,6 +44,7 @@ _HOME = {
     "Tally": "analysis.types",
     "Tool": "core.dialogue",
     "ToolCall": "core.dialogue",
+    "assert_quality": "api.testing",
     "load_rubric": "data.rubrics",
     "open_run": "api.notebook",
     "parse_rubric": "data.rubrics",
@@ -70,6 +72,7 @@ __all__ = [
     "Tally",
     "Tool",
     "ToolCall",
+    "assert_quality",
     "load_rubric",
     "open_run",
     "parse_rubric",

@@ -14,7 +14,7 @@ import evalharness
 PUBLIC = {
     "Analysis", "Cause", "ColumnSummary", "Criterion", "Dialogue", "Document", "EvalHarnessError", "Failure", "Item",
     "Message", "ReadOptions", "Rubric", "Run", "Score", "Skip", "SkipReason", "Tally", "Tool", "ToolCall",
-    "load_rubric", "open_run", "parse_rubric", "read_dialogues", "score",
+    "assert_quality", "load_rubric", "open_run", "parse_rubric", "read_dialogues", "score",
 }  # fmt: skip
 
 DATA = Path(__file__).parents[1] / "datasets" / "small.jsonl"

@@ -25,7 +25,8 @@ class RunJob:
     """Everything that `evalharness run` can be told.
 
     ``target`` is a command, an http(s) address or ``module:function``; ``template`` a JSON file for other APIs than
-    chat completions; ``set`` adds metadata (``system`` …) to every dialogue.
+    chat completions; ``set`` adds metadata (``system`` …) to every dialogue. ``function`` is the target itself, where
+    it is at hand.
     """
 
     scenarios: tuple[str, ...]
@@ -37,6 +38,7 @@ class RunJob:
     model: str = "default"
     template: str | None = None
     set: Mapping[str, str] = field(default_factory=dict)
+    function: Callable[..., Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +158,11 @@ def _failure(played: Played) -> dict[str, Any]:
 
 
 def _target_maker(job: RunJob) -> Callable[[], Target]:
-    target = job.target
+    target, given = job.target, job.function
+    if given is not None:
+        from evalharness.play.function_target import FunctionTarget
+
+        return lambda: FunctionTarget(given, job.timeout)
     if target.startswith(("http://", "https://")):
         return _http_maker(job)
     if ":" in target and " " not in target and not Path(target).exists():

@@ -48,6 +48,7 @@ class ScoreJob:
 
     ``metrics`` and ``checks`` are specifications like ``bleu`` and ``contains:refund``; ``judges`` like
     ``openai:MODEL`` or ``alias=local:smollm2``; ``rubrics`` names or paths: every judge answers every rubric.
+    ``offline`` answers from the verdict cache alone: a model that would have to be reached stops its judge.
     """
 
     sources: tuple[str, ...]
@@ -68,6 +69,7 @@ class ScoreJob:
     epoch: str = ""
     limit: int | None = None
     shard: Shard | None = None
+    offline: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +174,7 @@ def make_desk(ledger: Ledger, plan: RunPlan, job: ScoreJob, at_end: Callable[...
         budget=make_budget(ledger, plan, job),
         secret=ledger.secret(),
         epoch=plan.epoch,
+        offline=job.offline,
     )
 
 

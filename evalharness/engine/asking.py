@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from evalharness.core.canonical import Json, content_hash
+from evalharness.core.scores import Cause
 from evalharness.data.cache import VerdictCache
 from evalharness.data.ledger.store import ItemRef, Ledger
 from evalharness.engine.budget import Budget
@@ -31,6 +32,7 @@ class Desk:
     budget: Budget
     secret: bytes
     epoch: str = ""
+    offline: bool = False
     cached: dict[int, int] = field(default_factory=dict)
     _locks: dict[str, tuple[asyncio.Lock, int]] = field(default_factory=dict)
 
@@ -94,6 +96,11 @@ class Asker:
             hit = self._cached(key)
             if hit is not None:
                 return hit
+            if self.desk.offline and client.endpoint:
+                self.fatal = ProviderFault(
+                    Cause.CONNECTION, "offline: the verdict is not in the cache", fatal=True
+                )
+                raise self.fatal
             log = _Attempts(self, client, request, sample, step)
             try:
                 reply = await attempt_until_done(
