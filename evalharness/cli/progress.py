@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from evalharness.core.text import one_line
-from evalharness.engine.progress import Progress, Silent
+from evalharness.engine.progress import Lane, Progress, Silent
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -46,6 +46,7 @@ class _Count:
     started: float = field(default_factory=time.monotonic)
     failures: Counter[str] = field(default_factory=Counter)
     cost: float | None = 0.0
+    lane: Lane | None = None
 
     def add(self, items: int, failures: Iterable[str], cost: float | None) -> None:
         self.done += items
@@ -63,20 +64,31 @@ class _Count:
         parts = [f"{cause} {count}" for cause, count in self.failures.most_common(3)]
         text = f"failed {self.failures.total()} ({', '.join(parts)})" if parts else ""
         cost = f"${self.cost:.4f}" if self.cost else ""
-        return "  ".join(part for part in (text, cost) if part)
+        return "  ".join(part for part in (self.flight(), cost, text) if part)
+
+    def flight(self) -> str:
+        """Requests in flight of how many may be, and why nothing moves when nothing does."""
+        now = self.lane() if self.lane is not None and self.done < self.total else None
+        if now is None:
+            return ""
+        told = {
+            "paused": "  paused by the provider",
+            "broken": "  no answer, trying now and then",
+        }.get(now.state, "")
+        return f"{now.in_flight}/{now.limit} in flight{told}"
 
 
 class BarProgress:
-    """Bars by rich: done / total, rate, time left, failures by cause, cost."""
+    """Bars by rich: done / total, rate, time left, requests in flight and their limit, cost, failures by cause."""
 
     def __init__(self, bars: Bars) -> None:
         self._bars = bars
         self._tasks: dict[str, TaskID] = {}
         self._counts: dict[str, _Count] = {}
 
-    def start(self, name: str, total: int, done: int) -> None:
+    def start(self, name: str, total: int, done: int, lane: Lane | None = None) -> None:
         """Show a bar."""
-        self._counts[name] = _Count(total, done, done)
+        self._counts[name] = _Count(total, done, done, lane=lane)
         self._tasks[name] = self._bars.add_task(_short(name), total=total, completed=done, facts="", rate="")
 
     def advance(
@@ -86,6 +98,12 @@ class BarProgress:
         count = self._counts[name]
         count.add(items, failures, cost)
         self._bars.update(self._tasks[name], advance=items, facts=count.facts(), rate=f"{count.rate:.1f}/s")
+
+    def tick(self) -> None:
+        """Show what is in flight, also when nothing moves."""
+        for name, count in self._counts.items():
+            if count.lane is not None:
+                self._bars.update(self._tasks[name], facts=count.facts())
 
     def note(self, text: str) -> None:
         """Print above the bars."""
@@ -99,9 +117,9 @@ class PlainProgress:
         self._counts: dict[str, _Count] = {}
         self._last = time.monotonic()
 
-    def start(self, name: str, total: int, done: int) -> None:
+    def start(self, name: str, total: int, done: int, lane: Lane | None = None) -> None:
         """Begin to count; say so when part of it is done already."""
-        self._counts[name] = _Count(total, done, done)
+        self._counts[name] = _Count(total, done, done, lane=lane)
         if done:
             click.echo(f"{_short(name)}: resuming, {done} of {total} done", err=True)
 
@@ -111,10 +129,22 @@ class PlainProgress:
         """Count, and print now and then."""
         count = self._counts[name]
         count.add(items, failures, cost)
-        now = time.monotonic()
-        if now - self._last >= _EVERY and count.done < count.total:
-            self._last = now
+        if self._due() and count.done < count.total:
             self._line(name, count)
+
+    def tick(self) -> None:
+        """Print now and then what is in flight, also when nothing moves."""
+        waiting = [(name, c) for name, c in self._counts.items() if c.lane is not None and c.done < c.total]
+        if waiting and self._due():
+            for name, count in waiting:
+                self._line(name, count)
+
+    def _due(self) -> bool:
+        now = time.monotonic()
+        if now - self._last < _EVERY:
+            return False
+        self._last = now
+        return True
 
     def note(self, text: str) -> None:
         """Print a line."""
