@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 _EVERY = 5.0
+_ROOM_FOR_BARS = 110
+"""Narrower terminals get figures without the bar."""
 
 
 @contextmanager
@@ -89,7 +91,9 @@ class BarProgress:
     def start(self, name: str, total: int, done: int, lane: Lane | None = None) -> None:
         """Show a bar."""
         self._counts[name] = _Count(total, done, done, lane=lane)
-        self._tasks[name] = self._bars.add_task(_short(name), total=total, completed=done, facts="", rate="")
+        self._tasks[name] = self._bars.add_task(
+            _bar_name(name), total=total, completed=done, facts="", rate=""
+        )
 
     def advance(
         self, name: str, items: int = 1, failures: Iterable[str] = (), cost: float | None = None
@@ -167,17 +171,31 @@ def _bars() -> Iterator[Bars]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
+    from rich.table import Column
 
-    columns = (
-        TextColumn("{task.description}", markup=False),
+    console = Console(stderr=True)
+    whole = Column(no_wrap=True)
+    columns = [
+        TextColumn(
+            "{task.description}", markup=False, table_column=Column(max_width=28, overflow="ellipsis")
+        ),
         BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(compact=True),
-        TextColumn("{task.fields[facts]}", markup=False),
-    )
-    with Bars(*columns, console=Console(stderr=True), transient=False) as bars:
+        MofNCompleteColumn(table_column=whole),
+        TextColumn("{task.fields[rate]}", table_column=whole),
+        TimeRemainingColumn(compact=True, table_column=whole),
+        TextColumn("{task.fields[facts]}", markup=False, table_column=Column(ratio=1, overflow="fold")),
+    ]
+    if console.width < _ROOM_FOR_BARS:
+        del columns[1]
+    with Bars(*columns, console=console, transient=False, expand=True) as bars:
         yield bars
+
+
+def _bar_name(name: str) -> str:
+    """A scorer's name without its address, for a narrow column."""
+    short = name.removeprefix("judge ")
+    head, at, address = short.partition("@http")
+    return one_line(f"{head} on {address.rpartition(' on ')[2]}" if at else short, 28)
 
 
 def _short(name: str) -> str:
