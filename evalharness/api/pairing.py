@@ -110,7 +110,7 @@ def run_pairwise(
         desk = _desk(ledger, judges, job, stack)
         work = partial(_work, desk, judges, matched.matches, job, progress or Silent())
         clients = [client for judge in judges for client in judge.clients]
-        finished = run_asking(work, clients, progress or Silent())
+        finished = run_asking(work, desk, clients, progress or Silent())
         analysis = _analyse(ledger, judges, systems, matched, _partial(finished))
         warnings = tuple(dict.fromkeys(w for client in clients for w in client.warnings))
         _write(folder, ledger, judges, matched, analysis, desk, time.monotonic() - started, warnings)

@@ -29,7 +29,7 @@ from evalharness.engine.budget import Budget, check_priced, parse_share
 from evalharness.engine.estimate import JudgeEstimate, estimate
 from evalharness.engine.ingest import ingest
 from evalharness.engine.judging import item_count
-from evalharness.engine.plan import Limits, RunPlan, check_distinct, check_unchanged, scorer_key
+from evalharness.engine.plan import Limits, RunPlan, check_distinct, check_unchanged, scorer_key, title
 from evalharness.engine.progress import Progress, Silent
 from evalharness.engine.run import Finished, execute
 from evalharness.engine.shards import Shard, only_shard
@@ -108,7 +108,7 @@ def run_score(job: ScoreJob, progress: Progress | None = None, stdin: BinaryIO |
         seconds = time.monotonic() - started
         ledger.set("partial", _partial(finished))
         analysis = analyse_ledger(ledger, plan.metrics, partial=_partial(finished))
-        warnings = _warnings(plan)
+        warnings = (*_warnings(plan), *_moved_models(ledger, plan))
         write_outputs(folder, ledger, analysis, desk.cached, seconds, warnings)
     return RunResult(folder, analysis, finished, warnings)
 
@@ -217,6 +217,19 @@ def _partial(finished: Finished) -> str | None:
 def _warnings(plan: RunPlan) -> tuple[str, ...]:
     found = {w: None for judge in plan.judges for client in judge.clients for w in client.warnings}
     return tuple(found)
+
+
+def _moved_models(ledger: Ledger, plan: RunPlan) -> Iterator[str]:
+    """A sentence for every judge that was answered by more models than it asks, e.g. because an alias moved."""
+    answered = ledger.answering_models()
+    for judge in plan.judges:
+        models = answered.get(ledger.scorer(scorer_key(judge.columns), judge.columns), {})
+        if len(models) > len({client.model for client in judge.clients}):
+            told = ", ".join(f"{model} {count}" for model, count in models.items())
+            yield (
+                f"{title(judge.columns)}: its answers came from more models than it asks ({told}), "
+                "so their verdicts are mixed; score anew under another --epoch to have them from one"
+            )
 
 
 def _wanted_rows(job: ScoreJob, stdin: BinaryIO | None) -> Iterator[Read | Rejected]:

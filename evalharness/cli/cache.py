@@ -47,9 +47,17 @@ def stats(json: bool) -> None:
 @click.option("--yes", is_flag=True, help="Don't ask.")
 def clear(yes: bool) -> None:
     """Remove every cached verdict: they will be paid for again when needed."""
-    from evalharness.data.cache import VerdictCache
+    from evalharness.data.cache import VerdictCache, discard_cache
+    from evalharness.errors import StorageError
 
-    cache = VerdictCache()
+    try:
+        cache = VerdictCache()
+    except StorageError:
+        if not yes:
+            click.confirm("The cache is damaged. Remove it?", abort=True, err=True)
+        discard_cache()
+        click.echo("removed a damaged cache")
+        return
     count = cache.stats().entries
     if count and not yes:
         click.confirm(f"Remove {count:,} paid verdicts?", abort=True, err=True)

@@ -21,7 +21,8 @@ class _Lines(logging.Formatter):
             "logger": record.name,
             "message": one_line(record.getMessage(), 2000),
         }
-        return json.dumps(entry, ensure_ascii=True)
+        facts = getattr(record, "facts", {})
+        return json.dumps({**entry, **facts}, ensure_ascii=True, default=str)
 
 
 @contextmanager

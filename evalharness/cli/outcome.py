@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from collections.abc import Sequence
 import click
 
 from evalharness.core.text import log_safe
-from evalharness.errors import EvalHarnessError, ExitCode
+from evalharness.errors import EvalHarnessError, ExitCode, StorageError
 
 _BROKEN_PIPE = 141
 
@@ -31,9 +32,20 @@ def guarded(command: click.Command, arguments: Sequence[str] | None) -> int:
         click.echo("interrupted", err=True)
         return int(ExitCode.INTERRUPTED)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_stdout()
         return _BROKEN_PIPE
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _drop_stdout()
+        tell_error(StorageError("there is no space left where the output goes", fix="Free some space."))
+        return int(StorageError.exit_code)
     return int(result) if isinstance(result, int) else int(ExitCode.OK)
+
+
+def _drop_stdout() -> None:
+    """Send the rest of the output nowhere, so that nothing is raised again when Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def tell_error(error: EvalHarnessError) -> None:

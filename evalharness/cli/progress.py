@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING
 import click
 
 from evalharness.core.text import one_line
-from evalharness.engine.progress import Progress, Silent
+from evalharness.engine.progress import Lane, Progress, Silent
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
 
 _EVERY = 5.0
+_ROOM_FOR_BARS = 110
+"""Narrower terminals get figures without the bar."""
 
 
 @contextmanager
@@ -46,6 +48,7 @@ class _Count:
     started: float = field(default_factory=time.monotonic)
     failures: Counter[str] = field(default_factory=Counter)
     cost: float | None = 0.0
+    lane: Lane | None = None
 
     def add(self, items: int, failures: Iterable[str], cost: float | None) -> None:
         self.done += items
@@ -63,21 +66,34 @@ class _Count:
         parts = [f"{cause} {count}" for cause, count in self.failures.most_common(3)]
         text = f"failed {self.failures.total()} ({', '.join(parts)})" if parts else ""
         cost = f"${self.cost:.4f}" if self.cost else ""
-        return "  ".join(part for part in (text, cost) if part)
+        return "  ".join(part for part in (self.flight(), cost, text) if part)
+
+    def flight(self) -> str:
+        """Requests in flight of how many may be, and why nothing moves when nothing does."""
+        now = self.lane() if self.lane is not None and self.done < self.total else None
+        if now is None:
+            return ""
+        told = {
+            "paused": "  paused by the provider",
+            "broken": "  no answer, trying now and then",
+        }.get(now.state, "")
+        return f"{now.in_flight}/{now.limit} in flight{told}"
 
 
 class BarProgress:
-    """Bars by rich: done / total, rate, time left, failures by cause, cost."""
+    """Bars by rich: done / total, rate, time left, requests in flight and their limit, cost, failures by cause."""
 
     def __init__(self, bars: Bars) -> None:
         self._bars = bars
         self._tasks: dict[str, TaskID] = {}
         self._counts: dict[str, _Count] = {}
 
-    def start(self, name: str, total: int, done: int) -> None:
+    def start(self, name: str, total: int, done: int, lane: Lane | None = None) -> None:
         """Show a bar."""
-        self._counts[name] = _Count(total, done, done)
-        self._tasks[name] = self._bars.add_task(_short(name), total=total, completed=done, facts="", rate="")
+        self._counts[name] = _Count(total, done, done, lane=lane)
+        self._tasks[name] = self._bars.add_task(
+            _bar_name(name), total=total, completed=done, facts="", rate=""
+        )
 
     def advance(
         self, name: str, items: int = 1, failures: Iterable[str] = (), cost: float | None = None
@@ -86,6 +102,12 @@ class BarProgress:
         count = self._counts[name]
         count.add(items, failures, cost)
         self._bars.update(self._tasks[name], advance=items, facts=count.facts(), rate=f"{count.rate:.1f}/s")
+
+    def tick(self) -> None:
+        """Show what is in flight, also when nothing moves."""
+        for name, count in self._counts.items():
+            if count.lane is not None:
+                self._bars.update(self._tasks[name], facts=count.facts())
 
     def note(self, text: str) -> None:
         """Print above the bars."""
@@ -99,9 +121,9 @@ class PlainProgress:
         self._counts: dict[str, _Count] = {}
         self._last = time.monotonic()
 
-    def start(self, name: str, total: int, done: int) -> None:
+    def start(self, name: str, total: int, done: int, lane: Lane | None = None) -> None:
         """Begin to count; say so when part of it is done already."""
-        self._counts[name] = _Count(total, done, done)
+        self._counts[name] = _Count(total, done, done, lane=lane)
         if done:
             click.echo(f"{_short(name)}: resuming, {done} of {total} done", err=True)
 
@@ -111,10 +133,22 @@ class PlainProgress:
         """Count, and print now and then."""
         count = self._counts[name]
         count.add(items, failures, cost)
-        now = time.monotonic()
-        if now - self._last >= _EVERY and count.done < count.total:
-            self._last = now
+        if self._due() and count.done < count.total:
             self._line(name, count)
+
+    def tick(self) -> None:
+        """Print now and then what is in flight, also when nothing moves."""
+        waiting = [(name, c) for name, c in self._counts.items() if c.lane is not None and c.done < c.total]
+        if waiting and self._due():
+            for name, count in waiting:
+                self._line(name, count)
+
+    def _due(self) -> bool:
+        now = time.monotonic()
+        if now - self._last < _EVERY:
+            return False
+        self._last = now
+        return True
 
     def note(self, text: str) -> None:
         """Print a line."""
@@ -137,17 +171,31 @@ def _bars() -> Iterator[Bars]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
+    from rich.table import Column
 
-    columns = (
-        TextColumn("{task.description}", markup=False),
+    console = Console(stderr=True)
+    whole = Column(no_wrap=True)
+    columns = [
+        TextColumn(
+            "{task.description}", markup=False, table_column=Column(max_width=28, overflow="ellipsis")
+        ),
         BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(compact=True),
-        TextColumn("{task.fields[facts]}", markup=False),
-    )
-    with Bars(*columns, console=Console(stderr=True), transient=False) as bars:
+        MofNCompleteColumn(table_column=whole),
+        TextColumn("{task.fields[rate]}", table_column=whole),
+        TimeRemainingColumn(compact=True, table_column=whole),
+        TextColumn("{task.fields[facts]}", markup=False, table_column=Column(ratio=1, overflow="fold")),
+    ]
+    if console.width < _ROOM_FOR_BARS:
+        del columns[1]
+    with Bars(*columns, console=console, transient=False, expand=True) as bars:
         yield bars
+
+
+def _bar_name(name: str) -> str:
+    """A scorer's name without its address, for a narrow column."""
+    short = name.removeprefix("judge ")
+    head, at, address = short.partition("@http")
+    return one_line(f"{head} on {address.rpartition(' on ')[2]}" if at else short, 28)
 
 
 def _short(name: str) -> str:

@@ -12,14 +12,15 @@ import sqlite3
 import sys
 import time
 import zlib
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from evalharness.core.canonical import Json, canonical_json
 from evalharness.data.files import private_folder
+from evalharness.errors import StorageError
 
 _VERSION = 1
 _TABLE = (
@@ -52,7 +53,8 @@ class CacheStats:
 
 
 class VerdictCache:
-    """Replies by key. Losing it costs money, never correctness, so a cache that can't be used is left out."""
+    """Replies by key. Losing it costs money, never correctness: a single damaged entry is passed over, a damaged
+    file is a :class:`StorageError`, so that nobody pays anew for thousands of verdicts without having been told."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self.path = private_folder(folder or cache_folder()) / f"verdicts-{_VERSION}.sqlite"
@@ -60,13 +62,19 @@ class VerdictCache:
         if fresh:
             self.path.touch(mode=0o600)
         self._db = sqlite3.connect(self.path, timeout=10.0, isolation_level=None, check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=NORMAL")
-        self._db.execute(_TABLE)
+        try:
+            with _damage(self.path):
+                self._db.execute("PRAGMA journal_mode=WAL")
+                self._db.execute("PRAGMA synchronous=NORMAL")
+                self._db.execute(_TABLE)
+        except BaseException:
+            self._db.close()
+            raise
 
     def get(self, key: str) -> Mapping[str, Any] | None:
         """The entry, or None when it is absent or damaged."""
-        row = self._db.execute("SELECT value, crc FROM verdicts WHERE key=?", (key,)).fetchone()
+        with _damage(self.path):
+            row = self._db.execute("SELECT value, crc FROM verdicts WHERE key=?", (key,)).fetchone()
         if row is None or row[1] != _crc(key, row[0]):
             return None
         value = json.loads(row[0])
@@ -76,7 +84,7 @@ class VerdictCache:
         """Store an entry; a full disk is no reason to stop, so it is ignored here."""
         text = canonical_json(dict(value))
         now = time.time()
-        with suppress(sqlite3.OperationalError):
+        with _damage(self.path), suppress(sqlite3.OperationalError):
             self._db.execute(
                 "INSERT OR REPLACE INTO verdicts VALUES (?,?,?,?,?)", (key, text, _crc(key, text), now, now)
             )
@@ -121,6 +129,27 @@ class VerdictCache:
         removed = self._db.execute(f"DELETE FROM verdicts WHERE {condition}", values).rowcount  # noqa: S608
         self._db.execute("VACUUM")
         return removed
+
+
+def discard_cache() -> bool:
+    """Remove the cache's files whatever is in them; False when there were none."""
+    path = cache_folder() / f"verdicts-{_VERSION}.sqlite"
+    existed = path.exists()
+    for ending in ("", "-wal", "-shm"):
+        path.with_name(path.name + ending).unlink(missing_ok=True)
+    return existed
+
+
+@contextmanager
+def _damage(path: Path) -> Iterator[None]:
+    """What SQLite says of a damaged or unusable file, as a :class:`StorageError` that names the cache."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        raise StorageError(
+            f"the verdict cache {path} can't be used: {error}",
+            fix="Remove it with `evalharness cache clear` (its verdicts will be paid for again), or add --no-cache.",
+        ) from error
 
 
 def _crc(key: str, text: str) -> int:

@@ -6,6 +6,7 @@ An :class:`Asker` serves one item of one judge; what all items share sits in :cl
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from evalharness.llm import replyjson
 from evalharness.llm.client import Client, ProviderFault, Reply, Request
 from evalharness.llm.retry import RetryPolicy, attempt_until_done
 from evalharness.llm.throttle import Limiter, LimiterPool
+
+_LOG = logging.getLogger("evalharness.engine.attempts")
 
 
 @dataclass(slots=True)
@@ -162,7 +165,18 @@ class _Attempts:
         cost = facts["cost"]
         assert cost is None or isinstance(cost, float)
         self.asker.desk.budget.settle(reserved, cost)
-        self.asker.desk.ledger.end_attempt(token, seconds=time.monotonic() - started, **facts)
+        seconds = time.monotonic() - started
+        self.asker.desk.ledger.end_attempt(token, seconds=seconds, **facts)
+        if _LOG.isEnabledFor(logging.INFO):
+            self._tell(token, {**facts, "seconds": round(seconds, 3)})
+
+    def _tell(self, token: int, facts: Mapping[str, Json]) -> None:
+        """One structured line for the log: numbers and names, nothing of what was asked or answered."""
+        item, lane = self.asker.item, self.asker.desk.limiter(self.client)
+        place = {"attempt": token, "scorer": self.asker.scorer, "dialogue_no": item.seq, "turn": item.turn}
+        load = {"in_flight": lane.in_flight, "limit": lane.limit, "lane": lane.state}
+        known = {name: value for name, value in facts.items() if value is not None}
+        _LOG.info("attempt ended", extra={"facts": {**place, **known, **load}})
 
     def _reply(self, reply: Reply) -> Mapping[str, Json]:
         usage = reply.usage

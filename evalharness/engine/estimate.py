@@ -65,11 +65,20 @@ def _of(
             typical = _plus(typical, prices.of_usage(planned.client, Usage(size, answer)))
             most = _plus(most, prices.of_usage(planned.client, Usage(size, limit)))
     items = item_count(ledger, plan, judge)
-    seconds = requests * SECONDS_PER_REQUEST / lane_count(plan, judge) if judge.clients else None
+    seconds = _seconds(plan, judge, requests, tokens_in + tokens_out) if judge.clients else None
     name = title(judge.columns)
     return JudgeEstimate(
         name, items, items - pending, requests, cached, tokens_in, tokens_out, typical, most, seconds
     )
+
+
+def _seconds(plan: RunPlan, judge: Judge, requests: int, tokens: int) -> float:
+    """The expected time (s): what requests in flight allow, or --rpm and --tpm if those allow less."""
+    limits = plan.limits
+    free = requests * SECONDS_PER_REQUEST / lane_count(plan, judge)
+    by_requests = 60.0 * requests / limits.rpm if limits.rpm else 0.0
+    by_tokens = 60.0 * tokens / limits.tpm if limits.tpm else 0.0
+    return max(free, by_requests, by_tokens)
 
 
 def _tokens(planned: PlannedRequest, criteria: int) -> tuple[int, int, int]:

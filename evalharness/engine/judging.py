@@ -14,7 +14,7 @@ from evalharness.core.scores import Cause, Failure
 from evalharness.data.ledger.store import ItemRef, Ledger, decode
 from evalharness.engine.asking import Asker, Desk
 from evalharness.engine.plan import RunPlan, items_of, scorer_key, title
-from evalharness.engine.progress import Progress, causes
+from evalharness.engine.progress import LaneState, Progress, causes
 from evalharness.errors import StorageError
 from evalharness.judges.interface import Judge
 from evalharness.llm.client import ProviderFault
@@ -84,7 +84,7 @@ class _Lane:
         self.workers = lane_count(plan, judge)
         self._items = pending_items(desk.ledger, plan, judge, self.scorer)
         total = item_count(desk.ledger, plan, judge)
-        progress.start(self._name, total, desk.ledger.outcome_count(self.scorer))
+        progress.start(self._name, total, desk.ledger.outcome_count(self.scorer), self._lane_state)
 
     async def work(self) -> None:
         """Take items until there are none, or the run or this judge is stopped."""
@@ -92,6 +92,19 @@ class _Lane:
             if self._stopped() or self.fatal is not None:
                 return
             await self._one(ref, item)
+
+    def _lane_state(self) -> LaneState | None:
+        """The lanes of the judge's models together; the first that is not open names the state."""
+        lanes = [self._desk.limiter(client) for client in self.judge.clients]
+        if not lanes:
+            return None
+        states = [lane.state for lane in lanes]
+        return LaneState(
+            sum(lane.in_flight for lane in lanes),
+            sum(lane.limit for lane in lanes),
+            sum(lane.waiting for lane in lanes),
+            next((state for state in states if state != "open"), "open"),
+        )
 
     async def _one(self, ref: ItemRef, item: Item) -> None:
         asker = Asker(self._desk, self.scorer, ref)

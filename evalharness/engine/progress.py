@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
 from evalharness.core.scores import Failure, Result, Score
 
 
+@dataclass(frozen=True, slots=True)
+class LaneState:
+    """The way to a judge's models now: requests in flight, how many may be (the adaptive limit), waiting calls.
+
+    ``state`` is ``open``, ``paused`` (the provider asked), ``broken`` (it does not answer) or ``ended``.
+    """
+
+    in_flight: int
+    limit: int
+    waiting: int
+    state: str
+
+
+Lane = Callable[[], LaneState | None]
+"""Asks for the state of a judge's lane; None while nothing was sent."""
+
+
 class Progress(Protocol):
     """A watcher of a run. All calls come from the engine's thread."""
 
-    def start(self, name: str, total: int, done: int) -> None:
+    def start(self, name: str, total: int, done: int, lane: Lane | None = None) -> None:
         """A scorer begins: ``total`` items in all, ``done`` of them already scored by an earlier process."""
         ...
 
@@ -26,12 +43,16 @@ class Progress(Protocol):
         """Something worth telling once."""
         ...
 
+    def tick(self) -> None:
+        """About once a second while judges run, also when nothing moves."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Silent:
     """A watcher that says nothing."""
 
-    def start(self, name: str, total: int, done: int) -> None:
+    def start(self, name: str, total: int, done: int, lane: Lane | None = None) -> None:
         """Ignore."""
 
     def advance(
@@ -40,6 +61,9 @@ class Silent:
         """Ignore."""
 
     def note(self, text: str) -> None:
+        """Ignore."""
+
+    def tick(self) -> None:
         """Ignore."""
 
 

@@ -11,13 +11,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from evalharness.core.scores import Cause
 from evalharness.data.ledger.store import Ledger
 from evalharness.engine.asking import Desk
 from evalharness.engine.judging import Stopped, run_judges
 from evalharness.engine.measure import run_metrics
 from evalharness.engine.plan import RunPlan
 from evalharness.engine.progress import Progress
-from evalharness.llm.client import Client
+from evalharness.llm.client import Client, ProviderFault
+
+_TICK = 1.0
+"""Seconds between two looks at what is in flight."""
 
 
 @dataclass(slots=True)
@@ -47,7 +51,8 @@ class Finished:
 def execute(ledger: Ledger, desk: Desk, plan: RunPlan, progress: Progress) -> Finished:
     """Run every scorer of the plan over what it has not scored yet.
 
-    The first SIGINT or SIGTERM lets requests in flight finish and returns; the second cancels them.
+    The first SIGINT or SIGTERM lets requests in flight finish, gives up what waits to be sent, and returns; the second
+    cancels what is in flight, too.
     """
     interrupt = Interrupt()
     with _during_metrics(interrupt, progress):
@@ -56,19 +61,20 @@ def execute(ledger: Ledger, desk: Desk, plan: RunPlan, progress: Progress) -> Fi
     if not interrupt() and plan.judges:
         clients = [client for judge in plan.judges for client in judge.clients]
         work = run_judges(desk, plan, progress, interrupt)
-        stopped = _run_async(_judging(work, clients, progress, interrupt))
-    return Finished(stopped, interrupt.signal)
+        stopped = _run_async(_judging(work, desk, clients, progress, interrupt))
+    return Finished(() if interrupt() else stopped, interrupt.signal)
 
 
 def run_asking(
     work: Callable[[Interrupt], Coroutine[object, object, tuple[Stopped, ...]]],
+    desk: Desk,
     clients: Iterable[Client],
     progress: Progress,
 ) -> Finished:
     """Run workers that ask models to their end, with the same orderly way to stop; closes the clients."""
     interrupt = Interrupt()
-    stopped = _run_async(_judging(work(interrupt), list(clients), progress, interrupt))
-    return Finished(stopped, interrupt.signal)
+    stopped = _run_async(_judging(work(interrupt), desk, list(clients), progress, interrupt))
+    return Finished(() if interrupt() else stopped, interrupt.signal)
 
 
 def _run_async(work: Coroutine[object, object, tuple[Stopped, ...]]) -> tuple[Stopped, ...]:
@@ -83,13 +89,15 @@ def _run_async(work: Coroutine[object, object, tuple[Stopped, ...]]) -> tuple[St
 
 async def _judging(
     work: Coroutine[object, object, tuple[Stopped, ...]],
+    desk: Desk,
     clients: Sequence[Client],
     progress: Progress,
     interrupt: Interrupt,
 ) -> tuple[Stopped, ...]:
     main = asyncio.current_task()
     assert main is not None
-    with _signals_in_loop(interrupt, main, progress):
+    with _signals_in_loop(interrupt, desk, main, progress):
+        ticking = asyncio.create_task(_tick(progress))
         try:
             return await work
         except asyncio.CancelledError:
@@ -97,18 +105,28 @@ async def _judging(
                 raise
             return ()
         finally:
+            ticking.cancel()
             for client in {id(c): c for c in clients}.values():
                 await client.close()
 
 
+async def _tick(progress: Progress) -> None:
+    while True:
+        await asyncio.sleep(_TICK)
+        progress.tick()
+
+
 @contextmanager
-def _signals_in_loop(interrupt: Interrupt, main: asyncio.Task[object], progress: Progress) -> Iterator[None]:
+def _signals_in_loop(
+    interrupt: Interrupt, desk: Desk, main: asyncio.Task[object], progress: Progress
+) -> Iterator[None]:
     loop = asyncio.get_running_loop()
 
     def on_signal(number: int) -> None:
         if interrupt.signal is None:
             interrupt.signal = number
             progress.note("stopping: requests in flight may finish; once more stops at once")
+            desk.limiters.end(ProviderFault(Cause.INCOMPLETE, "interrupted before it was sent", fatal=True))
         else:
             main.cancel()
 

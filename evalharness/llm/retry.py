@@ -86,7 +86,7 @@ async def attempt_until_done(
         ):
             raise outcome
         if delay > 0.0:
-            await clock.sleep(delay)
+            await limiter.rest(delay)
 
 
 def expected_tokens(client: Client, request: Request) -> int:

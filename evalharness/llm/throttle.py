@@ -69,6 +69,7 @@ class Limiter:
         self._waiting: deque[tuple[asyncio.Future[Ticket], int]] = deque()
         self._timer: asyncio.Task[None] | None = None
         self._due = math.inf
+        self._resting: set[asyncio.Future[None]] = set()
 
     @property
     def in_flight(self) -> int:
@@ -133,6 +134,21 @@ class Limiter:
         if self._waiting:
             self._serve()
 
+    async def rest(self, seconds: float) -> None:
+        """Sleep between two attempts, but not beyond the end of the lane."""
+        if self._ended is not None:
+            return
+        sleeper = asyncio.ensure_future(self._clock.sleep(seconds))
+        self._resting.add(sleeper)
+        try:
+            await sleeper
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if self._ended is None or task is None or task.cancelling():
+                raise
+        finally:
+            self._resting.discard(sleeper)
+
     def pause(self, seconds: float) -> None:
         """Send nothing for that long (at most ``max_wait``)."""
         until = self._clock.now() + min(seconds, self._bounds.max_wait)
@@ -141,6 +157,8 @@ class Limiter:
     def end(self, fault: ProviderFault) -> None:
         """Stop the lane for good: calls that wait, and all later ones, raise."""
         self._ended = self._ended or fault
+        for sleeper in self._resting:
+            sleeper.cancel()
         while self._waiting:
             future, _ = self._waiting.popleft()
             if not future.done():
@@ -228,6 +246,7 @@ class LimiterPool:
     bounds: Bounds = field(default_factory=Bounds)
     clock: Clock = SYSTEM_CLOCK
     _limiters: dict[tuple[str, str, str], Limiter] = field(default_factory=dict, init=False)
+    _ended: ProviderFault | None = field(default=None, init=False)
 
     def of(self, client: Client) -> Limiter:
         """The limiter of the client's back-end, endpoint and model."""
@@ -235,9 +254,17 @@ class LimiterPool:
         limiter = self._limiters.get(lane)
         if limiter is None:
             limiter = self._limiters[lane] = Limiter(self.bounds, self.clock)
+            if self._ended is not None:
+                limiter.end(self._ended)
         if hasattr(client, "on_pause"):
             cast(Pausing, client).on_pause = limiter.pause
         return limiter
+
+    def end(self, fault: ProviderFault) -> None:
+        """Stop every lane, those to come as well: what waits to be sent is given up, what is in flight goes on."""
+        self._ended = fault
+        for limiter in self._limiters.values():
+            limiter.end(fault)
 
     def all(self) -> tuple[Limiter, ...]:
         """Every limiter so far."""

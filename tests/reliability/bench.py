@@ -16,6 +16,7 @@ from typing import Any
 from evalharness.data.ledger.store import copy_ledger
 from tests.cli.runner import ROOT, Ran, run
 from tests.faultd import Faultd
+from tests.reliability.nursery import Nursery, Nursling
 
 RUBRIC = """\
 rubric: tiny
@@ -73,9 +74,9 @@ class Bench:
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
 
-    def apart(self, out: str, *more: str, point: str = "") -> Ran:
-        """The command as a child process, awaited."""
-        return ended(self.start(out, *more, point=point))
+    def fork(self, nursery: Nursery, out: str, *more: str, point: str = "") -> Nursling:
+        """The command as a child process that starts at once."""
+        return nursery.start(self.arguments(out, *more), self.work, point)
 
     def report(self, out: str) -> bytes:
         return (self.work / out / "report.json").read_bytes()

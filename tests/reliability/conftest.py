@@ -10,6 +10,7 @@ import pytest
 from tests.cli.conftest import own_home
 from tests.faultd import Faultd
 from tests.reliability.bench import Bench
+from tests.reliability.nursery import Nursery
 
 __all__ = ["own_home"]
 
@@ -23,3 +24,9 @@ def server() -> Iterator[Faultd]:
 @pytest.fixture
 def bench(server: Faultd, own_home: Path) -> Bench:
     return Bench(server, own_home)
+
+
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    with Nursery() as running:
+        yield running

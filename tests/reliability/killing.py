@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from evalharness.api import rendering, scoring
@@ -49,13 +49,14 @@ def _deadly(function: Callable[..., Any], passage: int, *, before: bool) -> Call
     return wrapped
 
 
-def main() -> int:
-    """Arm the point and run the command."""
-    name, _, passage = os.environ["KILL_AT"].partition(":")
-    owner, function, before = POINTS[name]
-    setattr(owner, function, _deadly(getattr(owner, function), int(passage or 1), before=before))
-    return guarded(cli, sys.argv[1:])
+def armed(arguments: Sequence[str]) -> int:
+    """Arm the point that ``KILL_AT`` names, if any, and run the command."""
+    name, _, passage = os.environ.get("KILL_AT", "").partition(":")
+    if name:
+        owner, function, before = POINTS[name]
+        setattr(owner, function, _deadly(getattr(owner, function), int(passage or 1), before=before))
+    return guarded(cli, list(arguments))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(armed(sys.argv[1:]))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import random
 import signal
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
 from tests.faultd import Act, Answer, Faultd, Seen
-from tests.reliability.bench import Bench, ended
+from tests.reliability.bench import Bench
 from tests.reliability.killing import POINTS
+from tests.reliability.nursery import Nursery
 
 WORKERS = 4
 FLAGS = ("--no-cache", "--concurrency", str(WORKERS))
@@ -47,11 +48,10 @@ def _check_resumed(bench: Bench, before: dict[str, str], asked: dict[str, int]) 
 
 
 @pytest.mark.parametrize("point", sorted(set(POINTS) - {"after_cache"}))
-def test_killed_at_a_named_point(bench: Bench, point: str):
+def test_killed_at_a_named_point(bench: Bench, nursery: Nursery, point: str):
     whole = _unbroken(bench)
-    died = bench.apart(
-        "r", *FLAGS, point=f"{point}:{PASSAGE.get(point, 4 if point != 'before_replace' else 1)}"
-    )
+    where = f"{point}:{PASSAGE.get(point, 4 if point != 'before_replace' else 1)}"
+    died = bench.fork(nursery, "r", *FLAGS, point=where).wait()
     assert died.code == -signal.SIGKILL, died.err
     before, asked = bench.acknowledged("r"), bench.asked()
     resumed = bench.here("r", *FLAGS)
@@ -64,15 +64,15 @@ def test_killed_at_a_named_point(bench: Bench, point: str):
     assert bench.execution("r")["unknown_outcome"] == attempts.get("sent", 0)
 
 
-def test_a_reply_that_reached_the_cache_is_not_paid_again(bench: Bench):
-    died = bench.apart("r", "--concurrency", "1", point="after_cache:3")
+def test_a_reply_that_reached_the_cache_is_not_paid_again(bench: Bench, nursery: Nursery):
+    died = bench.fork(nursery, "r", "--concurrency", "1", point="after_cache:3").wait()
     assert died.code == -signal.SIGKILL, died.err
     assert len(bench.acknowledged("r")) == 2
     assert bench.here("r", "--concurrency", "1").code == 0
     assert set(bench.asked().values()) == {1}
 
 
-def _kill_until_done(bench: Bench, seed: int, kills: int) -> int:
+def kill_until_done(bench: Bench, nursery: Nursery, seed: int, kills: int) -> int:
     """Kill the run at random requests until ``kills`` are spent or it is done; returns how often it was killed."""
     draw = random.Random(seed)
     killer = Killer(bench.server)
@@ -81,9 +81,9 @@ def _kill_until_done(bench: Bench, seed: int, kills: int) -> int:
     while killed < kills:
         before, asked = bench.acknowledged("r"), bench.asked()
         killer.at = bench.server.count + draw.randint(1, WORKERS + 2)
-        child = bench.start("r", *FLAGS)
+        child = bench.fork(nursery, "r", *FLAGS)
         killer.pid = child.pid
-        ran = ended(child)
+        ran = child.wait()
         killer.pid = 0
         _check_resumed(bench, before, asked)
         if ran.code == 0:
@@ -94,23 +94,31 @@ def _kill_until_done(bench: Bench, seed: int, kills: int) -> int:
     return killed
 
 
-def test_killed_at_random_requests(bench: Bench):
+def test_killed_at_random_requests(bench: Bench, nursery: Nursery):
     whole = _unbroken(bench)
-    killed = _kill_until_done(bench, 1, 3)
+    killed = kill_until_done(bench, nursery, 1, 3)
     assert killed >= 2
     assert bench.report("r") == whole
     assert bench.server.count <= bench.rows + killed * WORKERS
     assert sum(bench.attempts("r").values()) >= bench.server.count
 
 
-@pytest.mark.slow
-def test_killed_a_thousand_times(bench: Bench, own_home: Path):
+def kill_many(bench: Bench, nursery: Nursery, kills: int) -> Iterator[tuple[int, int]]:
+    """Kill run after run; yields kills so far and requests that were sent again, after each run that was finished."""
     bench.write(40)
     whole = _unbroken(bench)
-    killed = seed = 0
-    while killed < 1000:
+    killed = again = seed = 0
+    while killed < kills:
         bench.remove("r")
         bench.forget()
-        killed += _kill_until_done(bench, seed, 1000 - killed)
+        killed += kill_until_done(bench, nursery, seed, kills - killed)
+        again += bench.server.count - bench.rows
         seed += 1
         assert bench.report("r") == whole
+        yield killed, again
+
+
+@pytest.mark.slow
+def test_killed_a_thousand_times(bench: Bench, nursery: Nursery):
+    for killed, again in kill_many(bench, nursery, 1000):
+        assert again <= killed * WORKERS

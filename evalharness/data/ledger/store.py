@@ -343,6 +343,15 @@ class Ledger:
         )
         return [AttemptTotals(*row) for row in rows]
 
+    def answering_models(self) -> dict[int, dict[str, int]]:
+        """How many answers each scorer got from which model, as the providers name it."""
+        found: dict[int, dict[str, int]] = {}
+        for scorer, model, count in self._db.execute(
+            "SELECT scorer, model, count(*) FROM attempts WHERE state='ok' AND model<>'' GROUP BY 1, 2 ORDER BY 1, 2"
+        ):
+            found.setdefault(scorer, {})[model] = count
+        return found
+
     def _opened(self, key: str, text: str) -> str:
         content = text[8:]
         if text != sealed(key, content):
