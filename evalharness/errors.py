@@ -11,6 +11,7 @@
     └── RunIncompleteError            3    run-incomplete      the run stopped early and can be resumed
         ├── ProviderError             3    provider            a provider refuses for good (key, quota, model)
         ├── BudgetError               3    budget              the cost or failure limit of the run is reached
+        ├── NotJudgedError            3    not-judged          a test's judge or system under test failed
         └── StorageError              3    storage             disk full, read-only, or a damaged run folder
 
 Every error carries one or more :class:`Problem` values, each with file, line, what was found and what to write
@@ -141,6 +142,12 @@ class BudgetError(RunIncompleteError):
     """The cost or failure limit that the user set for the run is reached."""
 
     slug = "budget"
+
+
+class NotJudgedError(RunIncompleteError):
+    """The judge or the system under test of a quality assertion failed: nothing is known about quality."""
+
+    slug = "not-judged"
 
 
 class StorageError(RunIncompleteError):

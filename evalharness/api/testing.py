@@ -19,17 +19,13 @@ from evalharness.core.dialogue import Dialogue
 from evalharness.core.scores import OVERALL, Score
 from evalharness.core.text import one_line
 from evalharness.data.files import write_text
-from evalharness.errors import EvalHarnessError, UsageError
+from evalharness.errors import NotJudgedError, UsageError
 from evalharness.gate.types import GateResult, Verdict
 from evalharness.report.figures import interval, number
 
 Target = Callable[..., Any]
 Dialogues = str | Path | Sequence[Dialogue | Mapping[str, Any]] | Target
 _REPLY_LIMIT = 400
-
-
-class NotJudgedError(EvalHarnessError):
-    """The judge or the system under test failed, so nothing can be said about quality: an error, no failed test."""
 
 
 @dataclass
