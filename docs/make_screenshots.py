@@ -45,6 +45,13 @@ def main() -> None:
         label = (run / "label-you.html").resolve().as_uri()
         _shot(browser, label, "label-light.png", 1280, 860, keys="42")
         _shot(browser, label, "label-phone.png", 390, 800, dark=True)
+        for name in ("sample", "degraded"):
+            data = str(Path(__file__).parents[1] / "datasets" / f"{name}.jsonl")
+            guarded(
+                cli, ["score", data, "--metric", "bleu,chrf", "--out", str(Path(folder) / name), "--quiet"]
+            )
+        guarded(cli, ["diff", str(Path(folder) / "sample"), str(Path(folder) / "degraded")])
+        _shot(browser, (Path(folder) / "degraded" / "diff.html").as_uri(), "diff-light.png", 1280, 900)
         browser.close()
 
 

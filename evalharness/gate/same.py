@@ -29,7 +29,7 @@ def _differences(baseline: Snapshot, run: Snapshot, policy: Policy) -> Iterator[
         if other is None:
             yield Problem(f"  {title(series)}: in the baseline, not in the run")
         elif other.column.signature != series.column.signature:
-            changed = _changed(series.column.signature, other.column.signature)
+            changed = changed_parts(series.column.signature, other.column.signature)
             yield Problem(f"  {title(series)}: {changed}")
 
 
@@ -43,8 +43,8 @@ def title(series: Series) -> str:
     )
 
 
-def _changed(before: str, now: str) -> str:
-    """Which parts of a signature differ, each with both values."""
+def changed_parts(before: str, now: str) -> str:
+    """Which parts of a signature differ, each with both values; empty where none does."""
     old, new = _parts(before), _parts(now)
     names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
     return ", ".join(f"{name} was {old.get(name, 'absent')}, is {new.get(name, 'absent')}" for name in names)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from evalharness.data import baselines, cache
 from evalharness.data.ledger import schema
-from evalharness.report import audit, document, execution, pairwise
+from evalharness.report import audit, diff, document, execution, pairwise
 from evalharness.report.gate import document as gate_document
 
 ROOT = Path(__file__).parents[2]
@@ -42,6 +42,7 @@ def test_format_versions_are_current():
         "gate.json": str(gate_document.SCHEMA_VERSION),
         "baseline file": str(baselines.VERSION),
         "pairwise.json": str(pairwise.SCHEMA_VERSION),
+        "diff.json": str(diff.SCHEMA_VERSION),
         "audit.json": str(audit.SCHEMA_VERSION),
         "verdict cache": str(cache._VERSION),
     }

@@ -32,6 +32,8 @@ SCRIPTS = (
 LABEL_STYLES = ("tokens", "base", "label")
 LABEL_SCRIPTS = ("dom", "text", "theme", "message", "label")
 """What the page for raters is made of."""
+DIFF_STYLES = ("tokens", "base", "diff")
+"""What the page of two runs is made of; it has no script."""
 
 
 @cache
@@ -62,7 +64,7 @@ def policy(styles: tuple[str, ...] = STYLES, scripts: tuple[str, ...] = SCRIPTS)
     return "; ".join(
         (
             "default-src 'none'",
-            f"script-src '{_digest(script(scripts))}'",
+            *([f"script-src '{_digest(script(scripts))}'"] if scripts else []),
             f"style-src '{_digest(style(styles))}'",
             "img-src data:",
             "base-uri 'none'",
