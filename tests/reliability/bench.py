@@ -8,12 +8,16 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from evalharness.data.ledger.store import copy_ledger
+from evalharness.llm.backoff import Backoff
+from evalharness.llm.retry import RetryPolicy
 from tests.cli.runner import ROOT, Ran, run
 from tests.faultd import Faultd
 from tests.reliability.nursery import Nursery, Nursling
@@ -137,3 +141,8 @@ def ended(child: subprocess.Popen[str]) -> Ran:
         finally:
             child.kill()
     return Ran(child.returncode, out, err)
+
+
+def no_backoff() -> Callable[..., RetryPolicy]:
+    """A retry policy whose attempts follow each other at once; to stand in for the policy's class."""
+    return partial(RetryPolicy, backoff=Backoff(base=0.0, cap=0.0))

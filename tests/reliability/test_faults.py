@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Iterator
 
 import pytest
 
 from evalharness.api import scoring
-from evalharness.llm.backoff import Backoff
-from evalharness.llm.retry import RetryPolicy
 from tests.cli.runner import report
 from tests.faultd import RETRYABLE, Status, always, good, mixed
-from tests.reliability.bench import PRICES, Bench
+from tests.reliability.bench import PRICES, Bench, no_backoff
 
 
 @pytest.fixture(autouse=True)
-def no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retries follow at once, so that no time is lost."""
-    monkeypatch.setattr(scoring, "RetryPolicy", partial(RetryPolicy, backoff=Backoff(base=0.0, cap=0.0)))
+    monkeypatch.setattr(scoring, "RetryPolicy", no_backoff())
 
 
-def _mixed_faults(bench: Bench, seeds: range) -> None:
+def mixed_faults(bench: Bench, seeds: range) -> Iterator[int]:
+    """One run of 50 dialogues per seed with 30 % of attempts failing; yields the attempts that it took."""
     bench.write(50)
     assert bench.here("whole", "--no-cache").code == 0
     whole = bench.report("whole")
@@ -35,15 +34,16 @@ def _mixed_faults(bench: Bench, seeds: range) -> None:
         attempts = bench.attempts("r")
         assert attempts["ok"] == 50
         assert sum(attempts.values()) == bench.server.count > 50
+        yield bench.server.count
 
 
 def test_mixed_faults_leave_the_report_byte_equal(bench: Bench):
-    _mixed_faults(bench, range(10))
+    assert len(list(mixed_faults(bench, range(6)))) == 6
 
 
 @pytest.mark.slow
 def test_mixed_faults_of_a_thousand_seeds(bench: Bench):
-    _mixed_faults(bench, range(1000))
+    assert len(list(mixed_faults(bench, range(1000)))) == 1000
 
 
 @pytest.mark.parametrize(
