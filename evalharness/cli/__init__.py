@@ -24,6 +24,7 @@ COMMANDS = {
         "Judge systems against each other, both orders, with a ranking.",
     ),
     "diff": ("evalharness.cli.diff", "Show what changed between two runs, conversations side by side."),
+    "trend": ("evalharness.cli.trend", "Show quality over many runs, and where the instrument changed."),
     "label": ("evalharness.cli.label", "Write an offline page for people to label a sample of a run in."),
     "open": ("evalharness.cli.open", "Open a run's report, or another page of it, in the browser."),
     "report": ("evalharness.cli.report", "Render a run's report again, in any format."),

@@ -33,7 +33,8 @@ LABEL_STYLES = ("tokens", "base", "label")
 LABEL_SCRIPTS = ("dom", "text", "theme", "message", "label")
 """What the page for raters is made of."""
 DIFF_STYLES = ("tokens", "base", "diff")
-"""What the page of two runs is made of; it has no script."""
+TREND_STYLES = ("tokens", "base", "diff", "trend")
+"""What the pages of two and of many runs are made of; they have no script."""
 
 
 @cache
