@@ -78,6 +78,20 @@ def test_damage_is_found_and_named(tmp_path: Path, table: str):
         list(ledger.outcomes()) if table == "outcomes" else list(ledger.sorted_dialogues())
 
 
+@pytest.mark.parametrize("column", ["id", "cluster", "system", "source", "line", "body", "hash"])
+def test_a_text_that_turned_into_bytes_is_damage_and_no_bug(tmp_path: Path, column: str):
+    """A flipped bit in a record's header changes the type of a value."""
+    path = tmp_path / "run.sqlite"
+    with Ledger(path) as ledger:
+        ledger.add_dialogue(_dialogue("x"), "f", 1)
+        ledger.put(ledger.scorer("key", [COLUMN]), ItemRef(1, 1), (Score(12.5),))
+    with sqlite3.connect(path) as raw:
+        raw.execute(f"UPDATE dialogues SET {column} = CAST({column} AS BLOB)")
+    with pytest.raises(StorageError), Ledger(path) as ledger:
+        list(ledger.sorted_dialogues())
+        list(ledger.outcomes())
+
+
 def test_an_outcome_moved_to_another_item_is_damage(tmp_path: Path):
     path = tmp_path / "run.sqlite"
     with Ledger(path) as ledger:

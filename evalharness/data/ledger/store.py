@@ -261,7 +261,9 @@ class Ledger:
         )
         checked = None
         for dialogue, cluster, system, turn, scorer, body, crc, seq, stored in cursor:
-            if seq != checked and stored[32:] != names_check(dialogue, cluster, system):
+            names = (dialogue, cluster, system)
+            sound = all(isinstance(name, str) for name in (*names, stored))
+            if seq != checked and not (sound and stored[32:] == names_check(*names)):
                 raise _damaged(self.path, f"a name of dialogue number {seq}")
             checked = seq
             if wanted is not None and scorer not in wanted:
@@ -360,7 +362,13 @@ class Ledger:
 
     def _checked(self, row: tuple[int, str, int, str, str]) -> StoredDialogue:
         seq, source, line, body, stored = row
-        if stored[:32] != digest(body):
+        kinds = (
+            isinstance(source, str),
+            isinstance(line, int),
+            isinstance(body, str),
+            isinstance(stored, str),
+        )
+        if not all(kinds) or stored[:32] != digest(body):  # a flipped bit can turn a text into bytes
             raise _damaged(self.path, f"dialogue number {seq} (from {source}:{line})")
         return StoredDialogue(seq, source, line, body)
 
