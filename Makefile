@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test test-slow lint types contract docs check bench screenshots clean
+.PHONY: demo test test-slow lint types contract docs check bench reliability screenshots clean
 
 demo: $(VENV)/.run  ## score the sample dialogues with the local judge
 	@$(BIN)/evalharness demo --out reports/demo
@@ -34,6 +34,9 @@ check: test lint types contract docs
 bench: $(VENV)/.dev  ## speed, as ratios in one run
 	$(BIN)/python bench/metrics.py
 	$(BIN)/python bench/reading.py
+
+reliability: $(VENV)/.dev  ## kills, faults and damages at full counts: about ten minutes
+	$(BIN)/python bench/reliability.py
 
 screenshots: $(VENV)/.dev  ## the pictures of README and docs
 	$(BIN)/python docs/make_screenshots.py

@@ -20,7 +20,7 @@ from evalharness.data.dialogues import Read, Rejected
 from evalharness.data.files import atomic
 from evalharness.data.ledger.rows import dialogue_hash
 from evalharness.data.ledger.store import Ledger
-from evalharness.errors import InputError, Problem, RunConflictError
+from evalharness.errors import InputError, Problem, RunConflictError, StorageError
 
 _BLOCK = 2_000
 _MOST_PROBLEMS = 50
@@ -156,6 +156,11 @@ def _compare(ledger: Ledger, rows: Iterator[Read]) -> None:
     missing = ledger.dialogue_count() - seen
     if missing > 0:
         raise _changed(f"{missing} dialogues of the run are no longer in the input", None)
+    if missing < 0:
+        raise StorageError(
+            f"{ledger.path} is damaged: {-missing} dialogues that its index has are gone",
+            fix="Restore the run folder from a copy, or start a new one.",
+        )
 
 
 def _follow(ledger: Ledger, rows: Iterator[Read]) -> None:

@@ -92,6 +92,19 @@ def test_a_text_that_turned_into_bytes_is_damage_and_no_bug(tmp_path: Path, colu
         list(ledger.outcomes())
 
 
+def test_a_changed_letter_in_the_schema_is_damage(tmp_path: Path):
+    """``INTEGEr PRIMARY KEY`` is a key, ``INTEGEs PRIMARY KEY`` another column: every dialogue would be gone."""
+    path = tmp_path / "run.sqlite"
+    with Ledger(path) as ledger:
+        ledger.add_dialogue(_dialogue("x"), "f", 1)
+    with sqlite3.connect(path) as raw:
+        raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"seq INTEGER PRIMARY", b"seq INTEGES PRIMARY"))
+    with pytest.raises(StorageError, match="not those of a ledger"):
+        Ledger(path)
+
+
 def test_an_outcome_moved_to_another_item_is_damage(tmp_path: Path):
     path = tmp_path / "run.sqlite"
     with Ledger(path) as ledger:

@@ -11,11 +11,17 @@ from __future__ import annotations
 
 import sqlite3
 import zlib
+from contextlib import closing
+from functools import cache
 from pathlib import Path
 
 from evalharness.errors import RunConflictError, StorageError
 
 VERSION = 1
+QUICK_CHECK_BYTES = 64 << 20
+"""Ledgers up to this size have their structure checked when they are opened (some hundredths of a second). Of larger
+ones every row that is read is checked, and the number of dialogues."""
+
 WHOLE = -1
 """The turn under which outcomes of a whole dialogue are stored."""
 
@@ -92,10 +98,18 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         connection.execute("PRAGMA temp_store=MEMORY")
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-    except sqlite3.DatabaseError as error:
+        broken = _broken(connection, path) if tables else ""
+    except (
+        sqlite3.DatabaseError,
+        UnicodeDecodeError,
+    ) as error:  # the second: a damaged name in SQLite's own message
         raise StorageError(
             f"{path} is not a readable ledger: {error}", fix="Restore it or remove it."
         ) from error
+    if broken:
+        raise StorageError(
+            f"{path} is damaged: {broken}", fix="Restore the run folder from a copy, or start a new one."
+        )
     if version == 0 and tables == 0:
         connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version={VERSION}; COMMIT;")
     elif version > VERSION:
@@ -107,6 +121,35 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         raise StorageError(
             f"{path} is an SQLite file but no evalharness ledger", fix="Use another run folder."
         )
+
+
+def _broken(connection: sqlite3.Connection, path: Path) -> str:
+    """What is wrong with the structure of a ledger; empty where nothing is found.
+
+    A flipped bit in the text of the schema can change what a column is without breaking the file's structure, so the
+    schema is compared with what it should be.
+    """
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version == VERSION and _schema(connection) != _wanted_schema():
+        return "its tables are not those of a ledger"
+    if path.stat().st_size > QUICK_CHECK_BYTES:
+        return ""
+    (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    return "" if found == "ok" else " ".join(str(found).split())
+
+
+def _schema(connection: sqlite3.Connection) -> list[tuple[str, ...]]:
+    return sorted(
+        map(tuple, connection.execute("SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_master"))
+    )
+
+
+@cache
+def _wanted_schema() -> list[tuple[str, ...]]:
+    """The schema of an empty ledger."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(_TABLES)
+        return _schema(connection)
 
 
 def checksum(dialogue: int, turn: int, scorer: int, body: str) -> int:

@@ -405,15 +405,25 @@ def _storage_errors(path: Path) -> Iterator[None]:
             f"can't write {path}: {error}",
             fix="Free some space or mend the folder, then run the same command again.",
         ) from error
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         raise _damaged(path, str(error)) from error
 
 
-def _database_error(error: BaseException | None) -> sqlite3.DatabaseError | None:
+def _database_error(error: BaseException | None) -> Exception | None:
     """What SQLite found wrong while reading, also where tasks that ran side by side report it together."""
     if isinstance(error, BaseExceptionGroup):
         return next((found for part in error.exceptions if (found := _database_error(part))), None)
-    return error if isinstance(error, sqlite3.DatabaseError) else None
+    if isinstance(error, sqlite3.DatabaseError):
+        return error
+    return error if isinstance(error, UnicodeDecodeError) and _raised_here(error) else None
+
+
+def _raised_here(error: BaseException) -> bool:
+    """Whether SQLite raised it under a call of this module: its message holds a damaged name that is no UTF-8."""
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    return last is not None and last.tb_frame.f_code.co_filename == __file__
 
 
 def _damaged(path: Path, what: str) -> StorageError:
