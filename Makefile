@@ -47,11 +47,11 @@ $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed; on Debian: apt-get install python3-venv"; exit 2; }
 
 $(VENV)/.run: $(VENV)/bin/python pyproject.toml
-	$(PIP) install -q -e ".[local]"
+	$(PIP) install -q --use-pep517 -e ".[local]"
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/bin/python pyproject.toml
-	$(PIP) install -q -e ".[dev]"
+	$(PIP) install -q --use-pep517 -e ".[dev]"
 	@touch $@ $(VENV)/.run
 
 clean:

@@ -87,7 +87,7 @@ def command(context: click.Context, /, **options: Any) -> int:
     """Score dialogues with metrics and judges into a run folder.
 
     Without --metric and --judge, surface measures run, which need no reference and no key. Running the same command
-    again resumes where it stopped and pays for nothing twice.
+    again resumes where it stopped and asks again for no verdict it has.
 
     \b
     evalharness score logs.jsonl --metric bleu,rouge

@@ -53,13 +53,15 @@ def test_the_published_set_ends_as_its_own_list_says() -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_every_text_that_is_read_can_be_written(case: Hostile, tmp_path: Path) -> None:
+    seen = 0
     for outcome in read_dialogues([written(tmp_path, case.name)], faults=[]):
         if isinstance(outcome, Read):
-            for message in outcome.dialogue.messages:
-                message.content.encode()
-            outcome.dialogue.id.encode()
+            texts = [outcome.dialogue.id, *(message.content for message in outcome.dialogue.messages)]
         else:
-            str(outcome.problem).encode()
+            texts = [str(outcome.problem)]
+        assert [text.encode().decode() for text in texts] == texts
+        seen += 1
+    assert seen == case.rows_ok + case.rows_bad or case.outcome == "file-error"
 
 
 def problems(folder: Path, name: str) -> list[str]:
