@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from evalharness.cli.labelling import comparison, joining_of_labels, label_options, reading_of_labels
-from evalharness.cli.options import json_option, quiet_option, split_commas
+from evalharness.cli.options import Finite, json_option, quiet_option, split_commas
 
 _GROUPINGS = ("pooled", "by_group", "by_system", "system")
 _KINDS = {"expert": 0.2, "skilled": 0.15, "crowd": 0.1}
@@ -45,7 +45,7 @@ _KINDS = {"expert": 0.2, "skilled": 0.15, "crowd": 0.1}
 @click.option("--plan", is_flag=True, help="Say how many labels a half-width needs; reads nothing.")
 @click.option(
     "--half-width",
-    type=click.FloatRange(0, 1, min_open=True),
+    type=Finite(0, 1, min_open=True),
     default=0.1,
     show_default=True,
     help="For --plan.",

@@ -10,7 +10,15 @@ from typing import Any
 
 import click
 
-from evalharness.cli.options import json_option, quiet_option, reading_options, split_commas
+from evalharness.cli.options import (
+    AMOUNT,
+    POSITIVE,
+    Finite,
+    json_option,
+    quiet_option,
+    reading_options,
+    split_commas,
+)
 from evalharness.errors import ExitCode
 
 _TERM = 15
@@ -29,7 +37,7 @@ _TERM = 15
     "--seed", type=int, default=0, show_default=True, help="The same seed draws the same dialogues."
 )
 @click.option(
-    "--margin", type=click.FloatRange(0, 1, max_open=True), default=0.05, show_default=True,
+    "--margin", type=Finite(0, 1, max_open=True), default=0.05, show_default=True,
     help="Tolerated shift, as a share of a scale's range.",
 )  # fmt: skip
 @click.option(
@@ -37,17 +45,15 @@ _TERM = 15
     help="How often each original is asked, for the judge's own noise.",
 )  # fmt: skip
 @reading_options
-@click.option("--temperature", type=float, help="Where the model takes one.")
+@click.option("--temperature", type=AMOUNT, help="Where the model takes one.")
 @click.option("--effort", help="Reasoning effort, where the model takes one.")
 @click.option("--max-tokens", type=click.IntRange(min=1), help="Longest answer of the judge.")
 @click.option("--api", type=click.Choice(["responses", "chat"]), help="Force the OpenAI API flavour.")
 @click.option(
     "--concurrency", type=click.IntRange(min=1), default=16, show_default=True, help="Requests in flight."
 )
-@click.option(
-    "--rpm", type=click.FloatRange(min=0, min_open=True), help="At most this many requests a minute."
-)
-@click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD", help="Stop before a run costs more.")
+@click.option("--rpm", type=POSITIVE, help="At most this many requests a minute.")
+@click.option("--max-cost", type=AMOUNT, metavar="USD", help="Stop before a run costs more.")
 @click.option("--dry-run", is_flag=True, help="Say what would be sent and cost; send nothing.")
 @click.option("--insecure-http", is_flag=True, help="Allow plain http to hosts other than this one.")
 @json_option

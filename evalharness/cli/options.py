@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
@@ -10,6 +11,23 @@ import click
 from evalharness.errors import UsageError
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Finite(click.FloatRange):
+    """A number within bounds; unlike click's own ranges, never nan (which no limit would stop) and never infinite."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number, or a usage error."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is no finite number.", param, ctx)
+        return number
+
+
+AMOUNT = Finite(min=0)
+"""Money, or anything else that may be nothing."""
+POSITIVE = Finite(min=0, min_open=True)
+"""Seconds, or anything else that must be something."""
 
 
 def reading_options(command: F) -> F:

@@ -9,7 +9,15 @@ from typing import Any
 
 import click
 
-from evalharness.cli.options import json_option, pairs, quiet_option, reading_options, split_commas
+from evalharness.cli.options import (
+    AMOUNT,
+    POSITIVE,
+    json_option,
+    pairs,
+    quiet_option,
+    reading_options,
+    split_commas,
+)
 from evalharness.errors import ExitCode
 
 _TERM = 15
@@ -36,7 +44,7 @@ _TERM = 15
     "--samples", type=click.IntRange(min=1), default=1, show_default=True, help="Verdicts per order."
 )
 @click.option("--per-criterion", is_flag=True, help="One request per criterion instead of one for all.")
-@click.option("--temperature", type=float, help="Where the model takes one.")
+@click.option("--temperature", type=AMOUNT, help="Where the model takes one.")
 @click.option("--effort", help="Reasoning effort, where the model takes one.")
 @click.option("--max-tokens", type=click.IntRange(min=1), help="Longest answer of a judge.")
 @click.option("--api", type=click.Choice(["responses", "chat"]), help="Force the OpenAI API flavour.")
@@ -47,13 +55,11 @@ _TERM = 15
     "--attempts", type=click.IntRange(min=1), default=5, show_default=True, help="Attempts per request."
 )
 @click.option(
-    "--deadline", type=float, default=300.0, show_default=True, help="Seconds per request, with retries."
+    "--deadline", type=POSITIVE, default=300.0, show_default=True, help="Seconds per request, with retries."
 )
-@click.option(
-    "--rpm", type=click.FloatRange(min=0, min_open=True), help="At most this many requests a minute."
-)
-@click.option("--tpm", type=click.FloatRange(min=0, min_open=True), help="At most this many tokens a minute.")
-@click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD", help="Stop before it costs more.")
+@click.option("--rpm", type=POSITIVE, help="At most this many requests a minute.")
+@click.option("--tpm", type=POSITIVE, help="At most this many tokens a minute.")
+@click.option("--max-cost", type=AMOUNT, metavar="USD", help="Stop before it costs more.")
 @click.option("--skip-bad-lines", is_flag=True, help="Set bad lines aside in rejected.jsonl and count them.")
 @click.option("--retry-failed", is_flag=True, help="Ask again about pairs that failed.")
 @click.option("--no-cache", is_flag=True, help="Neither use nor fill the verdict cache.")

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from evalharness.cli.options import json_option, pairs, quiet_option
+from evalharness.cli.options import POSITIVE, json_option, pairs, quiet_option
 from evalharness.errors import ExitCode
 
 
@@ -28,7 +28,7 @@ from evalharness.errors import ExitCode
 @click.option(
     "--concurrency", type=click.IntRange(min=1), default=4, show_default=True, help="Playings at once."
 )
-@click.option("--timeout", type=float, default=60.0, show_default=True, help="Seconds per reply.")
+@click.option("--timeout", type=POSITIVE, default=60.0, show_default=True, help="Seconds per reply.")
 @click.option("--model", default="default", show_default=True, help="The model to ask a chat server for.")
 @click.option("--template", metavar="FILE", help="How another JSON API is asked (see docs/running.md).")
 @click.option("--set", "set", multiple=True, metavar="KEY=VALUE", help="Add metadata, e.g. system=v2.")

@@ -9,7 +9,15 @@ from typing import Any
 
 import click
 
-from evalharness.cli.options import json_option, pairs, quiet_option, reading_options, split_commas
+from evalharness.cli.options import (
+    AMOUNT,
+    POSITIVE,
+    json_option,
+    pairs,
+    quiet_option,
+    reading_options,
+    split_commas,
+)
 from evalharness.errors import ExitCode
 
 _TERM = 15
@@ -38,7 +46,7 @@ _TERM = 15
     "--samples", type=click.IntRange(min=1), default=1, show_default=True, help="Verdicts per item."
 )
 @click.option("--per-criterion", is_flag=True, help="One request per criterion instead of one for all.")
-@click.option("--temperature", type=float, help="Where the model takes one.")
+@click.option("--temperature", type=AMOUNT, help="Where the model takes one.")
 @click.option("--effort", help="Reasoning effort, where the model takes one.")
 @click.option("--max-tokens", type=click.IntRange(min=1), help="Longest answer of a judge.")
 @click.option("--api", type=click.Choice(["responses", "chat"]), help="Force the OpenAI API flavour.")
@@ -53,23 +61,30 @@ _TERM = 15
     "--attempts", type=click.IntRange(min=1), default=5, show_default=True, help="Attempts per request."
 )
 @click.option(
-    "--deadline", type=float, default=300.0, show_default=True, help="Seconds per request, retries included."
+    "--deadline",
+    type=POSITIVE,
+    default=300.0,
+    show_default=True,
+    help="Seconds per request, retries included.",
 )
 @click.option(
-    "--max-wait", type=float, default=120.0, show_default=True, help="Longest wait that a provider may ask."
+    "--attempt-timeout", type=POSITIVE, default=120.0, show_default=True, help="Seconds per attempt."
+)
+@click.option(
+    "--max-wait",
+    type=POSITIVE,
+    default=120.0,
+    show_default=True,
+    help="Longest wait that a provider may ask.",
 )
 @click.option(
     "--rpm",
-    type=click.FloatRange(min=0, min_open=True),
+    type=POSITIVE,
     help="At most this many requests a minute per model.",
 )
-@click.option(
-    "--tpm", type=click.FloatRange(min=0, min_open=True), help="At most this many tokens a minute per model."
-)
+@click.option("--tpm", type=POSITIVE, help="At most this many tokens a minute per model.")
 @click.option("--dry-run", is_flag=True, help="Say what would be sent and cost, by judge; send nothing.")
-@click.option(
-    "--max-cost", type=click.FloatRange(min=0), metavar="USD", help="Stop before the run costs more."
-)
+@click.option("--max-cost", type=AMOUNT, metavar="USD", help="Stop before the run costs more.")
 @click.option("--max-failures", metavar="N|N%", help="Stop when more items than this have failed.")
 @click.option("--skip-bad-lines", is_flag=True, help="Set bad lines aside in rejected.jsonl and count them.")
 @click.option("--update", is_flag=True, help="Follow changed input or settings; keep what is unchanged.")
@@ -145,6 +160,7 @@ def make_job(options: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
             concurrency=options["concurrency"],
             attempts=options["attempts"],
             deadline=options["deadline"],
+            attempt_timeout=options["attempt_timeout"],
             max_wait=options["max_wait"],
             rpm=options["rpm"],
             tpm=options["tpm"],

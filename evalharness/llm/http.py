@@ -17,7 +17,7 @@ KEEP_ALIVE_SECONDS = 30.0
 _NO_PROXY: Mapping[str, None] = {f"all://{host}": None for host in ("localhost", "127.0.0.1", "[::1]")}
 """Requests to this machine never go to a proxy of the environment, which would read them and could not answer."""
 
-_CODED = ("content-encoding", "content-length", "transfer-encoding")
+_CODED = (b"content-encoding", b"content-length", b"transfer-encoding")
 
 
 class BodyRefusedError(httpx2.RequestError):
@@ -61,7 +61,7 @@ class _Bounded(httpx2.AsyncClient):
             await response.aclose()
         return httpx2.Response(
             response.status_code,
-            headers=[(name, value) for name, value in response.headers.multi_items() if name not in _CODED],
+            headers=[pair for pair in response.headers.raw if pair[0].lower() not in _CODED],
             content=body,
             request=request,
             extensions=response.extensions,

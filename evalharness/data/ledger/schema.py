@@ -103,6 +103,11 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         sqlite3.DatabaseError,
         UnicodeDecodeError,
     ) as error:  # the second: a damaged name in SQLite's own message
+        if isinstance(error, sqlite3.OperationalError):
+            raise StorageError(
+                f"can't use the ledger {path}: {error}",
+                fix="See that the disk has room, can be written and is sound, then run the same command again.",
+            ) from error
         raise StorageError(
             f"{path} is not a readable ledger: {error}", fix="Restore it or remove it."
         ) from error
