@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
@@ -24,6 +24,7 @@ from evalharness.data.files import private_folder
 from evalharness.data.ledger.store import Ledger, copy_ledger
 from evalharness.data.lock import exclusive
 from evalharness.data.rubrics import load_rubric
+from evalharness.engine.answering import Answering
 from evalharness.engine.asking import Desk
 from evalharness.engine.budget import Budget, check_priced, parse_share
 from evalharness.engine.estimate import JudgeEstimate, estimate
@@ -34,6 +35,7 @@ from evalharness.engine.progress import Progress, Silent
 from evalharness.engine.run import Finished, execute
 from evalharness.engine.shards import Shard, only_shard
 from evalharness.errors import UsageError
+from evalharness.judges.interface import Judge
 from evalharness.judges.options import JudgeOptions
 from evalharness.judges.spec import make_judges
 from evalharness.llm.pricing import Prices
@@ -70,6 +72,7 @@ class ScoreJob:
     limit: int | None = None
     shard: Shard | None = None
     offline: bool = False
+    allow_moved_model: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +178,20 @@ def make_desk(ledger: Ledger, plan: RunPlan, job: ScoreJob, at_end: Callable[...
         secret=ledger.secret(),
         epoch=plan.epoch,
         offline=job.offline,
+        answering=make_answering(ledger, plan.judges, mixed=job.allow_moved_model),
     )
+
+
+def make_answering(ledger: Ledger, judges: Iterable[Judge], *, mixed: bool) -> Answering:
+    """Which models have answered the judges of a run so far, and how many each of them asks."""
+    asked = {
+        ledger.scorer(scorer_key(judge.columns), judge.columns): len(
+            {client.model for client in judge.clients}
+        )
+        for judge in judges
+    }
+    answered = {scorer: set(models) for scorer, models in ledger.answering_models().items()}
+    return Answering(asked, answered, mixed)
 
 
 def make_budget(ledger: Ledger, plan: RunPlan, job: ScoreJob) -> Budget:

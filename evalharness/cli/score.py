@@ -91,6 +91,9 @@ _TERM = 15
 @click.option("--retry-failed", is_flag=True, help="Ask again about items that failed.")
 @click.option("--no-cache", is_flag=True, help="Neither use nor fill the verdict cache.")
 @click.option("--epoch", default="", help="A name for fresh verdicts that share no cache with other epochs.")
+@click.option(
+    "--allow-moved-model", is_flag=True, help="Go on when another model answers under the judge's name."
+)
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first N dialogues.")
 @click.option("--shard", metavar="I/N", help="Only piece I of N, split by group; `runs merge` joins them.")
 @click.option("--insecure-http", is_flag=True, help="Allow plain http to hosts other than this one.")
@@ -180,6 +183,7 @@ def make_job(options: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
         retry_failed=options["retry_failed"],
         use_cache=not options["no_cache"],
         epoch=options["epoch"],
+        allow_moved_model=options["allow_moved_model"],
         limit=options["limit"],
         shard=None if options["shard"] is None else Shard.parse(options["shard"]),
     )

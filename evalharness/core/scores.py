@@ -42,6 +42,7 @@ class Cause(StrEnum):
     AUTH = "auth"
     QUOTA = "quota"
     MODEL_NOT_FOUND = "model_not_found"
+    MODEL_MOVED = "model_moved"
     # what the scorer did
     NOT_RECORDED = "not_recorded"
     SCORER_ERROR = "scorer_error"

@@ -15,6 +15,7 @@ from evalharness.core.canonical import Json, content_hash
 from evalharness.core.scores import Cause
 from evalharness.data.cache import VerdictCache
 from evalharness.data.ledger.store import ItemRef, Ledger
+from evalharness.engine.answering import Answering
 from evalharness.engine.budget import Budget
 from evalharness.llm import replyjson
 from evalharness.llm.client import Client, ProviderFault, Reply, Request
@@ -36,6 +37,7 @@ class Desk:
     secret: bytes
     epoch: str = ""
     offline: bool = False
+    answering: Answering = field(default_factory=Answering)
     cached: dict[int, int] = field(default_factory=dict)
     _locks: dict[str, tuple[asyncio.Lock, int]] = field(default_factory=dict)
 
@@ -113,6 +115,10 @@ class Asker:
                 if fault.fatal:
                     self.fatal = fault
                 raise
+            if log.moved is not None:
+                self.fatal = log.moved
+                self.desk.limiter(client).end(self.fatal)
+                raise self.fatal
             return reply
 
     def keep(self, client: Client, request: Request, reply: Reply, *, sample: int = 0) -> None:
@@ -129,6 +135,8 @@ class Asker:
             reply = replyjson.from_json(row)
         except (KeyError, TypeError, ValueError):
             return None
+        if self.desk.answering.is_another(self.scorer, reply):
+            return None
         self.desk.cached[self.scorer] = self.desk.cached.get(self.scorer, 0) + 1
         return reply
 
@@ -142,6 +150,7 @@ class _Attempts:
     request: Request
     sample: int
     step: str
+    moved: ProviderFault | None = None
     _open: dict[int, tuple[float, float | None]] = field(default_factory=dict)
 
     def begin(self, number: int) -> int:
@@ -192,7 +201,16 @@ class _Attempts:
             "cache_write_tokens": usage.cache_write_tokens,
             "reasoning_tokens": usage.reasoning_tokens,
             "cost": cost,
+            **self._another(reply),
         }
+
+    def _another(self, reply: Reply) -> Mapping[str, Json]:
+        """What makes an answer of a model that may not answer a fault, which was paid all the same."""
+        answering = self.asker.desk.answering
+        if not answering.is_another(self.asker.scorer, reply):
+            return {}
+        self.moved = answering.fault(self.asker.scorer, self.client, reply)
+        return {"state": "fault", "cause": self.moved.cause.value, "detail": self.moved.detail[:500]}
 
 
 def _fault(fault: ProviderFault) -> Mapping[str, Json]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -34,6 +35,7 @@ criteria:
     good: yes
 """
 PRICES = "prices:\n  m: {input: 1.0, output: 2.0}\n"
+_MARK = re.compile(r"\[row (\w+)\]")
 WAIT = 120.0
 """Seconds after which a child process that should have ended counts as hanging."""
 
@@ -58,6 +60,12 @@ class Bench:
         """Write the dialogues; ``edit`` names one whose reply is another."""
         self.rows = rows
         lines = [json.dumps(dialogue(number, edited=number == edit)) for number in range(rows)]
+        (self.work / "in.jsonl").write_text("\n".join(lines) + "\n")
+
+    def write_versions(self, versions: Mapping[int, int]) -> None:
+        """Write a dialogue per entry: its number, and a version that its text is marked with."""
+        self.rows = len(versions)
+        lines = [json.dumps(versioned(number, version)) for number, version in versions.items()]
         (self.work / "in.jsonl").write_text("\n".join(lines) + "\n")
 
     def arguments(self, out: str, *more: str, rubric: str = "tiny.yaml") -> list[str]:
@@ -95,6 +103,11 @@ class Bench:
             self._query(out, "SELECT d.id, o.body FROM outcomes o JOIN dialogues d ON d.seq=o.dialogue")
         )
 
+    def verdicts(self, out: str) -> dict[str, str]:
+        """The outcomes that the ledger holds, by the mark of the dialogue's text."""
+        rows = self._query(out, "SELECT d.body, o.body FROM outcomes o JOIN dialogues d ON d.seq=o.dialogue")
+        return {_MARK.search(text)[1]: body for text, body in rows}  # type: ignore[index]
+
     def attempts(self, out: str) -> dict[str, int]:
         """Attempts in the ledger by state."""
         return dict(self._query(out, "SELECT state, count(*) FROM attempts GROUP BY state"))
@@ -131,6 +144,18 @@ def dialogue(number: int, *, edited: bool = False) -> dict[str, Any]:
         {"role": "assistant", "content": reply},
     ]
     return {"id": f"d{number}", "messages": messages}
+
+
+def mark(number: int, version: int) -> str:
+    """By what the server counts requests about a version of a dialogue."""
+    return f"d{number}v{version}"
+
+
+def versioned(number: int, version: int) -> dict[str, Any]:
+    """A version of a one-turn dialogue."""
+    made = dialogue(number)
+    made["messages"][0]["content"] = f"[row {mark(number, version)}] Where is it?"
+    return made
 
 
 def ended(child: subprocess.Popen[str]) -> Ran:

@@ -198,7 +198,7 @@ def test_answers_that_are_none_become_failures_and_no_verdict(bench: Bench, monk
 
 @pytest.mark.parametrize(
     "said",
-    [Answer(model="another-model"), Answer(usage=False), Answer(headers={"x-odd": "\xff"})],
+    [Answer(model="m-2026-11-01"), Answer(usage=False), Answer(headers={"x-odd": "\xff"})],
     ids=["model", "usage", "header"],
 )
 def test_answers_with_an_oddity_are_verdicts(bench: Bench, said: Answer):

@@ -104,6 +104,35 @@ def test_what_changed_is_refused_by_name(bench: Bench, what: str):
     assert (bench.report("r"), bench.server.count) == before
 
 
+def test_another_model_behind_the_same_name_is_never_mixed_in(bench: Bench):
+    """R21: the judge stops before the verdicts of two models stand under one name, also when it is resumed again."""
+    bench.server.script = lambda seen: Answer(model="m-old") if seen.number <= 5 else Answer(model="m-new")
+    flags = (*FLAGS[:-1], "1")
+    for resumed in range(2):
+        ran = bench.here("r", *flags)
+        assert ran.code == 3, ran.err
+        assert len(bench.acknowledged("r")) == 5
+        assert bench.server.count == 6 + resumed
+    assert bench.attempts("r") == {"ok": 5, "fault": 2}
+    told = bench.start("r", *flags[:-1], "1")
+    assert "m is answered by m-new now and was by m-old before" in ended(told).err
+    ran = bench.here("r", *flags, "--allow-moved-model")
+    assert ran.code == 0, ran.err
+    assert len(bench.acknowledged("r")) == bench.rows
+
+
+def test_verdicts_of_an_earlier_model_are_not_taken_from_the_cache(bench: Bench):
+    """R21: the cache of a run by the old model does not serve a run that the new one has begun to answer."""
+    bench.write(6)
+    bench.server.script = always(Answer(model="m-old"))
+    assert bench.here("old").code == 0
+    bench.write(12)
+    bench.server.script = always(Answer(model="m-new"))
+    assert bench.here("new", "--concurrency", "1").code == 3
+    assert set(bench.acknowledged("new")) == {f"d{n}" for n in range(6)}
+    assert bench.here("newer", "--epoch", "2", "--concurrency", "1").code == 0
+
+
 def test_a_full_disk_stops_before_further_paid_calls(bench: Bench, monkeypatch: pytest.MonkeyPatch):
     bench.write(200)
     bench.server.script = always(Status(401))

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import sqlite3
 import zlib
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -79,39 +80,46 @@ def connect(path: Path) -> sqlite3.Connection:
     A file of a newer version is a :class:`RunConflictError`, one that is no ledger or damaged a
     :class:`StorageError`.
     """
-    fresh = not path.exists()
-    if fresh:
-        path.touch(mode=0o600)
-    connection = sqlite3.connect(path, timeout=10.0, isolation_level=None, check_same_thread=False)
+    with _disk_errors(path):
+        if not path.exists():
+            path.touch(mode=0o600)
+        connection = sqlite3.connect(path, timeout=10.0, isolation_level=None, check_same_thread=False)
     try:
-        _prepare(connection, path)
+        with _disk_errors(path):
+            _prepare(connection, path)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+@contextmanager
+def _disk_errors(path: Path) -> Iterator[None]:
+    """Tell a disk that refuses from a file that is no ledger."""
     try:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
-        connection.execute("PRAGMA temp_store=MEMORY")
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        broken = _broken(connection, path) if tables else ""
+        yield
+    except (OSError, sqlite3.OperationalError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise StorageError(
+            f"can't use the ledger {path}: {reason}",
+            fix="See that the disk has room, can be written and is sound, then run the same command again.",
+        ) from error
     except (
         sqlite3.DatabaseError,
         UnicodeDecodeError,
     ) as error:  # the second: a damaged name in SQLite's own message
-        if isinstance(error, sqlite3.OperationalError):
-            raise StorageError(
-                f"can't use the ledger {path}: {error}",
-                fix="See that the disk has room, can be written and is sound, then run the same command again.",
-            ) from error
         raise StorageError(
             f"{path} is not a readable ledger: {error}", fix="Restore it or remove it."
         ) from error
-    if broken:
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute("PRAGMA temp_store=MEMORY")
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if tables and (broken := _broken(connection, path)):
         raise StorageError(
             f"{path} is damaged: {broken}", fix="Restore the run folder from a copy, or start a new one."
         )

@@ -22,6 +22,7 @@ MEANINGS: Mapping[str, str] = {
     "auth": "The provider refused the key.",
     "quota": "The account's quota or credit is used up.",
     "model_not_found": "The provider does not know the model.",
+    "model_moved": "Another model answers under the name than before.",
     "not_recorded": "The recording holds no answer for this item.",
     "scorer_error": "The scorer itself failed.",
     "incomplete": "A criterion that the overall needs failed.",
