@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test test-slow lint types contract docs check bench reliability screenshots clean
+.PHONY: demo test test-slow lint types contract docs check bench reliability mutations screenshots clean
 
 demo: $(VENV)/.run  ## score the sample dialogues with the local judge
 	@$(BIN)/evalharness demo --out reports/demo
@@ -37,6 +37,9 @@ bench: $(VENV)/.dev  ## speed, as ratios in one run
 
 reliability: $(VENV)/.dev  ## kills, faults and damages at full counts: about ten minutes
 	$(BIN)/python bench/reliability.py
+
+mutations: $(VENV)/.dev  ## turn each defence off and see its tests fail: about ten minutes
+	$(BIN)/python bench/mutations.py
 
 screenshots: $(VENV)/.dev  ## the pictures of README and docs
 	$(BIN)/python docs/make_screenshots.py
