@@ -37,7 +37,7 @@ FORMAT = 1
 @dataclass(frozen=True, slots=True)
 class CalibrateJob:
     """Everything that `evalharness calibrate` can be told; ``probability`` is the metadata name of the chance with
-    which a dialogue was drawn for labelling."""
+    which a dialogue was drawn for labelling, for labels that don't state it themselves."""
 
     run: Path
     labels: tuple[str, ...]
@@ -88,8 +88,9 @@ def run_calibrate(job: CalibrateJob, stdin: BinaryIO | None = None) -> Calibrate
 
 
 def _probabilities(contest: Contest, name: str | None, facts: Mapping[str, object]) -> FloatArray | None:
+    """With which probability each labelled item had been drawn; None where all had the same."""
     if name is None:
-        return None
+        return contest.drawing.chances if contest.drawing.weighs else None
     found = []
     for item in contest.items:
         text = getattr(facts[item.dialogue], "slices", {}).get(name, "")
