@@ -19,6 +19,7 @@ from evalharness.core.canonical import Json
 from evalharness.core.dialogue import TurnChoice
 from evalharness.core.metric import Metric
 from evalharness.data.cache import VerdictCache
+from evalharness.data.calibrations import curves_for
 from evalharness.data.dialogues import Read, ReadOptions, Rejected, read_dialogues
 from evalharness.data.files import private_folder
 from evalharness.data.ledger.store import Ledger, copy_ledger
@@ -49,6 +50,7 @@ class ScoreJob:
     ``metrics`` and ``checks`` are specifications like ``bleu`` and ``contains:refund``; ``judges`` like
     ``openai:MODEL`` or ``alias=local:smollm2``; ``rubrics`` names or paths: every judge answers every rubric.
     ``offline`` answers from the verdict cache alone: a model that would have to be reached stops its judge.
+    ``calibration`` is a file of `evalharness calibrate`: scores of the judges that it was made for are calibrated, too.
     """
 
     sources: tuple[str, ...]
@@ -70,6 +72,7 @@ class ScoreJob:
     limit: int | None = None
     shard: Shard | None = None
     offline: bool = False
+    calibration: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,7 @@ def run_score(job: ScoreJob, progress: Progress | None = None, stdin: BinaryIO |
     """
     watcher = progress or Silent()
     plan = make_plan(job)
+    curves = _curves(job, plan)
     started = time.monotonic()
     folder = RunFolder(private_folder(job.out))
     with exclusive(folder.path), Ledger(folder.ledger) as ledger, ExitStack() as stack:
@@ -102,7 +106,7 @@ def run_score(job: ScoreJob, progress: Progress | None = None, stdin: BinaryIO |
             check_unchanged(ledger.get("plan"), plan, str(folder.path))
         rows = _wanted_rows(job, stdin)
         ingest(ledger, rows, folder.rejects, skip_bad=job.skip_bad_lines, update=job.update)
-        _record_plan(ledger, job, plan)
+        _record_plan(ledger, job, plan, curves)
         desk = make_desk(ledger, plan, job, stack.callback)
         finished = execute(ledger, desk, plan, watcher)
         seconds = time.monotonic() - started
@@ -116,6 +120,7 @@ def run_score(job: ScoreJob, progress: Progress | None = None, stdin: BinaryIO |
 def estimate_score(job: ScoreJob, stdin: BinaryIO | None = None) -> list[JudgeEstimate]:
     """What :func:`run_score` would send for this job; nothing is sent, and no run folder is made or changed."""
     plan = make_plan(job)
+    _curves(job, plan)
     prices = Prices.from_settings(job.prices)
     with tempfile.TemporaryDirectory(prefix="evalharness-") as scratch, ExitStack() as stack:
         copy = Path(scratch) / "run.sqlite"
@@ -195,7 +200,15 @@ def make_budget(ledger: Ledger, plan: RunPlan, job: ScoreJob) -> Budget:
     return Budget(prices, limits.max_cost, failures, spent)
 
 
-def _record_plan(ledger: Ledger, job: ScoreJob, plan: RunPlan) -> None:
+def _curves(job: ScoreJob, plan: RunPlan) -> list[Json]:
+    """The calibrations of the plan's columns; one made for another judge, rubric or prompt is refused here."""
+    if job.calibration is None:
+        return []
+    found = curves_for(job.calibration, [column for columns in plan.column_sets for column in columns])
+    return [curve.to_json() for curve in found.values()]
+
+
+def _record_plan(ledger: Ledger, job: ScoreJob, plan: RunPlan, curves: list[Json]) -> None:
     numbers = [ledger.scorer(scorer_key(columns), columns) for columns in plan.column_sets]
     toys = {j.name for j in plan.judges for client in j.clients if client.capabilities.toy}
     with ledger.transaction():
@@ -204,6 +217,7 @@ def _record_plan(ledger: Ledger, job: ScoreJob, plan: RunPlan) -> None:
         ledger.set("metrics", list(job.metrics or (() if plan.judges else ("surface",))))
         ledger.set("scorer_numbers", list(numbers))
         ledger.set("toy_judges", sorted(toys))
+        ledger.set("calibration", curves)
 
 
 def _partial(finished: Finished) -> str | None:

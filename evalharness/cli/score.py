@@ -66,6 +66,9 @@ _TERM = 15
 @click.option(
     "--tpm", type=click.FloatRange(min=0, min_open=True), help="At most this many tokens a minute per model."
 )
+@click.option(
+    "--calibration", metavar="FILE", help="Calibrate the judges' scores with a file that `calibrate` wrote."
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be sent and cost, by judge; send nothing.")
 @click.option(
     "--max-cost", type=click.FloatRange(min=0), metavar="USD", help="Stop before the run costs more."
@@ -165,6 +168,7 @@ def make_job(options: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
         use_cache=not options["no_cache"],
         epoch=options["epoch"],
         limit=options["limit"],
+        calibration=None if options["calibration"] is None else Path(options["calibration"]),
         shard=None if options["shard"] is None else Shard.parse(options["shard"]),
     )
 
