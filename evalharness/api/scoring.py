@@ -30,7 +30,15 @@ from evalharness.engine.budget import Budget, check_priced, parse_share
 from evalharness.engine.estimate import JudgeEstimate, estimate
 from evalharness.engine.ingest import ingest
 from evalharness.engine.judging import item_count
-from evalharness.engine.plan import Limits, RunPlan, check_distinct, check_unchanged, scorer_key, title
+from evalharness.engine.plan import (
+    Limits,
+    RunPlan,
+    check_distinct,
+    check_needs,
+    check_unchanged,
+    scorer_key,
+    title,
+)
 from evalharness.engine.progress import Progress, Silent
 from evalharness.engine.run import Finished, execute
 from evalharness.engine.shards import Shard, only_shard
@@ -148,6 +156,7 @@ def make_plan(job: ScoreJob) -> RunPlan:
     shard = "" if job.shard is None else str(job.shard)
     plan = RunPlan(metrics, judges, job.turns, job.limits, job.epoch, job.retry_failed, job.use_cache, shard)
     check_distinct(plan)
+    check_needs(plan)
     return plan
 
 

@@ -10,6 +10,7 @@ from itertools import pairwise
 
 from evalharness.core.canonical import Json
 from evalharness.core.scores import Column
+from evalharness.core.signature import signature_difference
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,20 +111,6 @@ def match_curves(curves: Sequence[CalibrationCurve], columns: Iterable[Column]) 
                 found[column] = curve
             else:
                 differing.append(
-                    f"{column.scorer} on {column.criterion}: {_difference(curve.signature, column.signature)}"
+                    f"{column.scorer} on {column.criterion}: {signature_difference(curve.signature, column.signature)}"
                 )
     return Matched(found, tuple(differing))
-
-
-def _difference(fitted: str, scored: str) -> str:
-    """The parts of two signatures that differ: ``rubric: reply@ab became reply@cd``."""
-    before, now = (
-        {name: value for name, _, value in (part.partition(":") for part in text.split("|"))}
-        for text in (fitted, scored)
-    )
-    changed = [
-        f"{name}: {before.get(name) or 'nothing'} became {now.get(name) or 'nothing'}"
-        for name in dict.fromkeys((*before, *now))
-        if before.get(name) != now.get(name)
-    ]
-    return f"changed: {'; '.join(changed)}"
