@@ -5,15 +5,26 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from evalharness.analysis.accumulate import ClusteredMean, Distribution, rate_estimate
-from evalharness.analysis.types import Analysis, ColumnSummary, CorpusScore, RunFacts, SystemRow, Tally
+from evalharness.analysis.types import (
+    Analysis,
+    CalibratedMean,
+    ColumnSummary,
+    CorpusScore,
+    RunFacts,
+    SystemRow,
+    Tally,
+)
+from evalharness.core.calibration import CalibrationCurve
 from evalharness.core.metric import CorpusMetric
 from evalharness.core.rubric import PassRule
 from evalharness.core.scores import Cause, Column, Failure, Result, Score, Skip
 from evalharness.data.ledger.store import OutcomeRow
 from evalharness.stats.estimate import Estimate, undefined
 
+NO_CURVES: Mapping[Column, CalibrationCurve] = MappingProxyType({})
 _MOST_SYSTEMS = 40
 
 
@@ -52,8 +63,11 @@ class _Group:
 class _ColumnSums:
     """Everything that is collected for one column."""
 
-    def __init__(self, column: Column) -> None:
+    def __init__(self, column: Column, curve: CalibrationCurve | None) -> None:
         self.column = column
+        self.curve = curve
+        self.calibrated = ClusteredMean()
+        self.outside = 0
         self.rule = None if column.passes is None else PassRule.parse(column.passes)
         self.all = _Group(self.rule)
         self.systems: dict[str, _Group] = {}
@@ -70,6 +84,9 @@ class _ColumnSums:
             self.systems.setdefault(row.system, _Group(self.rule)).add(row.cluster, result)
         if isinstance(result, Score):
             self.distribution.add(result.value)
+            if self.curve is not None and not isinstance(result.value, str):
+                self.calibrated.add(row.cluster, self.curve(result.value))
+                self.outside += self.curve.outside(result.value)
             self.uncited += any(not evidence.found for evidence in result.evidence)
             if result.extra and isinstance(result.extra.get("warning"), str):
                 self.warnings[str(result.extra["warning"])] += 1
@@ -104,7 +121,14 @@ class _ColumnSums:
             samples=(self.usable, self.asked) if self.asked else None,
             uncited=self.uncited,
             warnings=_ranked(self.warnings),
+            calibrated=self._calibrated(),
         )
+
+    def _calibrated(self) -> CalibratedMean | None:
+        if self.curve is None:
+            return None
+        mean = self._clipped(self.calibrated.estimate())
+        return CalibratedMean(mean, self.outside, self.curve.half_width, self.curve.labels)
 
     def _system(self, name: str) -> SystemRow:
         group = self.systems[name]
@@ -115,10 +139,11 @@ class _ColumnSums:
         """The mean with its interval cut to the scale."""
         if self.column.nominal:
             return undefined("a nominal criterion has no mean")
+        return self._clipped(group.mean.estimate())
+
+    def _clipped(self, mean: Estimate) -> Estimate:
         low, high = self.column.low, self.column.high
-        return group.mean.estimate().clipped(
-            -math.inf if low is None else low, math.inf if high is None else high
-        )
+        return mean.clipped(-math.inf if low is None else low, math.inf if high is None else high)
 
 
 def analyse(
@@ -127,13 +152,18 @@ def analyse(
     outcomes: Iterable[OutcomeRow],
     items: Mapping[int, int],
     metrics: Iterable[CorpusMetric] = (),
+    curves: Mapping[Column, CalibrationCurve] = NO_CURVES,
 ) -> Analysis:
     """The Analysis of a run.
 
     ``scorers`` are the columns of each scorer number, ``outcomes`` their rows sorted by cluster, ``items`` how many
-    items each scorer has to score, ``metrics`` those whose corpus scores are wanted.
+    items each scorer has to score, ``metrics`` those whose corpus scores are wanted, ``curves`` the calibrations of
+    columns that have one.
     """
-    sums = {number: [_ColumnSums(column) for column in columns] for number, columns in scorers.items()}
+    sums = {
+        number: [_ColumnSums(column, curves.get(column)) for column in columns]
+        for number, columns in scorers.items()
+    }
     for row in outcomes:
         for column, result in zip(sums[row.scorer], row.results, strict=True):
             column.add(row, result)

@@ -63,6 +63,21 @@ class SystemRow:
 
 
 @dataclass(frozen=True, slots=True)
+class CalibratedMean:
+    """A judge's mean on the human scale: of the values that a calibration gives its scores.
+
+    The interval is that of the items; the curve is taken as known. ``outside`` scored items lie outside the range of
+    the labelled ones, where the curve is constant. ``half_width`` holds 90 % of new ratings of single items; ``labels``
+    are the labelled items behind the curve.
+    """
+
+    mean: Estimate
+    outside: int
+    half_width: float | None
+    labels: int
+
+
+@dataclass(frozen=True, slots=True)
 class ColumnSummary:
     """Everything stated about one column of scores.
 
@@ -70,6 +85,7 @@ class ColumnSummary:
     means that would hold if every failed and pending item had the worst or the best value of the scale: there when
     something is missing and the scale is bounded. ``samples`` are usable and asked verdicts where several were asked,
     ``uncited`` counts scores with evidence that is not in the dialogue, ``warnings`` what scorers said about scores.
+    ``calibrated`` is there for judges with a calibration; everything else is of raw scores.
     """
 
     column: Column
@@ -84,6 +100,7 @@ class ColumnSummary:
     samples: tuple[int, int] | None = None
     uncited: int = 0
     warnings: tuple[tuple[str, int], ...] = ()
+    calibrated: CalibratedMean | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,7 @@ def agree(ledger: Ledger, labels: LabelSet, job: AgreeJob) -> Agreement:
     ]
     return replace(
         agreement,
-        notes=tuple(notes),
+        notes=(*agreement.notes, *notes),
         left_out=labels.left_out,
         sources=tuple(Path(source).name for source in labels.sources),
         disagreements=tuple(_with_rationales(ledger, agreement.disagreements, table.numbers)),

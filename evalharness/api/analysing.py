@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from evalharness.analysis.build import analyse
 from evalharness.analysis.types import Analysis, RunFacts
+from evalharness.core.calibration import CalibrationCurve, curve_from_json, match_curves
 from evalharness.core.dialogue import TurnChoice, Unit
 from evalharness.core.metric import CorpusMetric, Metric
 from evalharness.core.scores import Column
@@ -61,7 +62,7 @@ def analyse_ledger(ledger: Ledger, metrics: Iterable[Metric] = (), *, partial: s
         for number, group in columns.items()
     }
     corpus = [metric for metric in metrics if isinstance(metric, CorpusMetric)]
-    return analyse(run, columns, ledger.outcomes(columns), items, corpus)
+    return analyse(run, columns, ledger.outcomes(columns), items, corpus, stored_curves(ledger))
 
 
 def planned_columns(ledger: Ledger) -> Mapping[int, tuple[Column, ...]]:
@@ -71,6 +72,15 @@ def planned_columns(ledger: Ledger) -> Mapping[int, tuple[Column, ...]]:
     if not isinstance(planned, list):
         return stored
     return {int(str(number)): stored[int(str(number))] for number in planned}
+
+
+def stored_curves(ledger: Ledger) -> Mapping[Column, CalibrationCurve]:
+    """The calibrations that the run was scored with, by column."""
+    stored = ledger.get("calibration")
+    if not isinstance(stored, list):
+        return {}
+    columns = [column for group in planned_columns(ledger).values() for column in group]
+    return match_curves([curve_from_json(row) for row in stored], columns).curves
 
 
 def _text(value: object, otherwise: str) -> str:

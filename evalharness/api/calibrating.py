@@ -20,6 +20,7 @@ from evalharness.api.folder import open_run
 from evalharness.core.calibration import CalibrationCurve
 from evalharness.core.canonical import Json
 from evalharness.core.scores import OVERALL, Column, Score
+from evalharness.data.calibrations import FORMAT, curves_for
 from evalharness.data.files import write_text
 from evalharness.data.labels.raw import LabelOptions
 from evalharness.data.labels.read import read_labels
@@ -31,13 +32,11 @@ from evalharness.stats.debias import DebiasedMean
 from evalharness.stats.estimate import Estimate
 from evalharness.stats.unfitted import Unfitted
 
-FORMAT = 1
-
 
 @dataclass(frozen=True, slots=True)
 class CalibrateJob:
     """Everything that `evalharness calibrate` can be told; ``probability`` is the metadata name of the chance with
-    which a dialogue was drawn for labelling."""
+    which a dialogue was drawn for labelling, for labels that don't state it themselves."""
 
     run: Path
     labels: tuple[str, ...]
@@ -88,8 +87,9 @@ def run_calibrate(job: CalibrateJob, stdin: BinaryIO | None = None) -> Calibrate
 
 
 def _probabilities(contest: Contest, name: str | None, facts: Mapping[str, object]) -> FloatArray | None:
+    """With which probability each labelled item had been drawn; None where all had the same."""
     if name is None:
-        return None
+        return contest.drawing.chances if contest.drawing.weighs else None
     found = []
     for item in contest.items:
         text = getattr(facts[item.dialogue], "slices", {}).get(name, "")
@@ -165,79 +165,14 @@ def _debiased(found: DebiasedMean) -> dict[str, Json]:
     }
 
 
-def read_calibration(path: Path) -> tuple[CalibrationCurve, ...]:
-    """The curves of a file that :func:`run_calibrate` wrote; :class:`InputError` for anything else."""
-    from evalharness.data.strictjson import loads
-
-    try:
-        document = loads(path.read_bytes())
-        if document["format"] != FORMAT:
-            raise ValueError(f"format {document['format']!r}")
-        return tuple(_curve(row) for row in document["calibrations"])
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        fix = "Name a file that `evalharness calibrate` wrote."
-        raise InputError(Problem(f"no calibration: {error}", str(path), fix=fix)) from error
-
-
-def _curve(row: dict[str, Json]) -> CalibrationCurve:
-    knots = row["knots"]
-    if not isinstance(knots, list) or not knots:
-        raise ValueError("a curve has no knots")
-    points = tuple((float(str(knot[0])), float(str(knot[1]))) for knot in knots if isinstance(knot, list))
-    half = row["half_width"]
-    return CalibrationCurve(
-        str(row["scorer"]), str(row["rubric"]), str(row["criterion"]), str(row["signature"]), points,
-        float(half) if isinstance(half, int | float) else None,
-    )  # fmt: skip
-
-
 def apply_calibration(run: Path, file: Path, out: Path | None = None) -> Path:
     """Write raw and calibrated values of a run as JSON Lines; a judge made otherwise is a :class:`UsageError`."""
-    curves = read_calibration(file)
     with open_run(run) as (folder, ledger):
         columns = planned_columns(ledger)
-        chosen = matched(curves, [column for group in columns.values() for column in group], file)
+        chosen = curves_for(file, [column for group in columns.values() for column in group])
         path = out or folder.path / "calibrated.jsonl"
         write_text(path, _lines(ledger, columns, chosen))
     return path
-
-
-def matched(
-    curves: tuple[CalibrationCurve, ...], columns: list[Column], file: Path
-) -> dict[Column, CalibrationCurve]:
-    """The curve of each column; refused where the names agree and what made the scores differs."""
-    found: dict[Column, CalibrationCurve] = {}
-    problems = []
-    for column in columns:
-        for curve in curves:
-            if (curve.rubric, curve.criterion, curve.scorer) != (
-                column.rubric,
-                column.criterion,
-                column.scorer,
-            ):
-                continue
-            if curve.signature == column.signature:
-                found[column] = curve
-            else:
-                problems.append(
-                    Problem(f"{column.scorer} on {column.criterion}: {_difference(curve, column)}")
-                )
-    if problems:
-        head = Problem(f"{file} was made for another judge, rubric or prompt")
-        raise UsageError(
-            [head, *problems, Problem("nothing was written", fix="Calibrate this run's judge anew.")]
-        )
-    if not found:
-        raise UsageError(f"{file} speaks about no judge of this run", fix="Calibrate this run with labels.")
-    return found
-
-
-def _difference(curve: CalibrationCurve, column: Column) -> str:
-    before, now = (
-        {part.partition(":")[0]: part for part in s.split("|")} for s in (curve.signature, column.signature)
-    )
-    changed = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
-    return f"changed: {', '.join(changed)}"
 
 
 def _lines(

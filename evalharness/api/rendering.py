@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from evalharness.analysis.types import Analysis
-from evalharness.api.analysing import analyse_ledger, planned_columns
+from evalharness.api.analysing import analyse_ledger, planned_columns, stored_curves
 from evalharness.api.folder import RunFolder
 from evalharness.api.version import version
 from evalharness.data.files import write_text
@@ -45,9 +45,9 @@ def render(ledger: Ledger, analysis: Analysis, name: str) -> Iterable[str] | str
         case "json":
             return report_json(analysis)
         case "jsonl":
-            return outcome_lines(ledger.outcomes(columns), columns)
+            return outcome_lines(ledger.outcomes(columns), columns, stored_curves(ledger))
         case "csv":
-            return csv_lines(ledger.outcomes(columns), columns)
+            return csv_lines(ledger.outcomes(columns), columns, stored_curves(ledger))
         case "html":
             return report_page(analysis, columns, ledger.sorted_dialogues(), ledger.outcomes(columns))
         case _:

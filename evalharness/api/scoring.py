@@ -19,6 +19,7 @@ from evalharness.core.canonical import Json
 from evalharness.core.dialogue import TurnChoice
 from evalharness.core.metric import Metric
 from evalharness.data.cache import VerdictCache
+from evalharness.data.calibrations import curves_for
 from evalharness.data.dialogues import Read, ReadOptions, Rejected, read_dialogues
 from evalharness.data.files import private_folder
 from evalharness.data.ledger.store import Ledger, copy_ledger
@@ -30,7 +31,15 @@ from evalharness.engine.budget import Budget, check_priced, parse_share
 from evalharness.engine.estimate import JudgeEstimate, estimate
 from evalharness.engine.ingest import ingest
 from evalharness.engine.judging import item_count
-from evalharness.engine.plan import Limits, RunPlan, check_distinct, check_unchanged, scorer_key, title
+from evalharness.engine.plan import (
+    Limits,
+    RunPlan,
+    check_distinct,
+    check_needs,
+    check_unchanged,
+    scorer_key,
+    title,
+)
 from evalharness.engine.progress import Progress, Silent
 from evalharness.engine.run import Finished, execute
 from evalharness.engine.shards import Shard, only_shard
@@ -51,6 +60,7 @@ class ScoreJob:
     ``metrics`` and ``checks`` are specifications like ``bleu`` and ``contains:refund``; ``judges`` like
     ``openai:MODEL`` or ``alias=local:smollm2``; ``rubrics`` names or paths: every judge answers every rubric.
     ``offline`` answers from the verdict cache alone: a model that would have to be reached stops its judge.
+    ``calibration`` is a file of `evalharness calibrate`: scores of the judges that it was made for are calibrated, too.
     """
 
     sources: tuple[str, ...]
@@ -73,6 +83,7 @@ class ScoreJob:
     shard: Shard | None = None
     offline: bool = False
     allow_moved_model: bool = False
+    calibration: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +109,7 @@ def run_score(job: ScoreJob, progress: Progress | None = None, stdin: BinaryIO |
     """
     watcher = progress or Silent()
     plan = make_plan(job)
+    curves = _curves(job, plan)
     started = time.monotonic()
     folder = RunFolder(private_folder(job.out))
     with exclusive(folder.path), Ledger(folder.ledger) as ledger, ExitStack() as stack:
@@ -105,7 +117,7 @@ def run_score(job: ScoreJob, progress: Progress | None = None, stdin: BinaryIO |
             check_unchanged(ledger.get("plan"), plan, str(folder.path))
         rows = _wanted_rows(job, stdin)
         ingest(ledger, rows, folder.rejects, skip_bad=job.skip_bad_lines, update=job.update)
-        _record_plan(ledger, job, plan)
+        _record_plan(ledger, job, plan, curves)
         desk = make_desk(ledger, plan, job, stack.callback)
         finished = execute(ledger, desk, plan, watcher)
         seconds = time.monotonic() - started
@@ -119,6 +131,7 @@ def run_score(job: ScoreJob, progress: Progress | None = None, stdin: BinaryIO |
 def estimate_score(job: ScoreJob, stdin: BinaryIO | None = None) -> list[JudgeEstimate]:
     """What :func:`run_score` would send for this job; nothing is sent, and no run folder is made or changed."""
     plan = make_plan(job)
+    _curves(job, plan)
     prices = Prices.from_settings(job.prices)
     with tempfile.TemporaryDirectory(prefix="evalharness-") as scratch, ExitStack() as stack:
         copy = Path(scratch) / "run.sqlite"
@@ -146,6 +159,7 @@ def make_plan(job: ScoreJob) -> RunPlan:
     shard = "" if job.shard is None else str(job.shard)
     plan = RunPlan(metrics, judges, job.turns, job.limits, job.epoch, job.retry_failed, job.use_cache, shard)
     check_distinct(plan)
+    check_needs(plan)
     return plan
 
 
@@ -211,7 +225,15 @@ def make_budget(ledger: Ledger, plan: RunPlan, job: ScoreJob) -> Budget:
     return Budget(prices, limits.max_cost, failures, spent)
 
 
-def _record_plan(ledger: Ledger, job: ScoreJob, plan: RunPlan) -> None:
+def _curves(job: ScoreJob, plan: RunPlan) -> list[Json]:
+    """The calibrations of the plan's columns; one made for another judge, rubric or prompt is refused here."""
+    if job.calibration is None:
+        return []
+    found = curves_for(job.calibration, [column for columns in plan.column_sets for column in columns])
+    return [curve.to_json() for curve in found.values()]
+
+
+def _record_plan(ledger: Ledger, job: ScoreJob, plan: RunPlan, curves: list[Json]) -> None:
     numbers = [ledger.scorer(scorer_key(columns), columns) for columns in plan.column_sets]
     toys = {j.name for j in plan.judges for client in j.clients if client.capabilities.toy}
     with ledger.transaction():
@@ -220,6 +242,7 @@ def _record_plan(ledger: Ledger, job: ScoreJob, plan: RunPlan) -> None:
         ledger.set("metrics", list(job.metrics or (() if plan.judges else ("surface",))))
         ledger.set("scorer_numbers", list(numbers))
         ledger.set("toy_judges", sorted(toys))
+        ledger.set("calibration", curves)
 
 
 def _partial(finished: Finished) -> str | None:

@@ -11,7 +11,13 @@ from typing import Any
 
 import click
 
-from evalharness.cli.labelling import comparison, joining_of_labels, label_options, reading_of_labels
+from evalharness.cli.labelling import (
+    comparison,
+    joining_of_labels,
+    label_options,
+    reading_of_labels,
+    weights_option,
+)
 from evalharness.cli.options import Finite, json_option, quiet_option, split_commas
 
 _GROUPINGS = ("pooled", "by_group", "by_system", "system")
@@ -21,6 +27,7 @@ _KINDS = {"expert": 0.2, "skilled": 0.15, "crowd": 0.1}
 @click.command("agree")
 @click.argument("run", required=False, metavar="RUN")
 @label_options
+@weights_option
 @click.option(
     "--statistic", multiple=True, metavar="NAME[,NAME…]", help="Show these instead of what fits the scale."
 )

@@ -9,16 +9,25 @@ from typing import Any
 
 import click
 
-from evalharness.cli.labelling import comparison, joining_of_labels, label_options, reading_of_labels
+from evalharness.cli.labelling import (
+    comparison,
+    joining_of_labels,
+    label_options,
+    reading_of_labels,
+    weights_option,
+)
 from evalharness.cli.options import json_option, quiet_option
 
 
 @click.command("calibrate")
 @click.argument("run", metavar="RUN")
 @label_options
+@weights_option
 @click.option("-o", "--out", metavar="FILE", help="Where the result goes (default: in the run folder).")
 @click.option(
-    "--probability", metavar="NAME", help="Metadata that holds each dialogue's chance of being labelled."
+    "--probability",
+    metavar="NAME",
+    help="Metadata that holds each dialogue's chance of being labelled (default: the labels' probability).",
 )
 @click.option("--apply", "file", metavar="FILE", help="Apply a calibration to this run's scores instead.")
 @json_option

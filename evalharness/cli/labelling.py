@@ -47,6 +47,13 @@ def label_options(command: F) -> F:
     return command
 
 
+def weights_option(command: F) -> F:
+    """Whether the probabilities in the labels are used."""
+    return click.option("--unweighted", is_flag=True, help="Don't weight by the labels' column probability.")(
+        command
+    )
+
+
 def reading_of_labels(options: Mapping[str, Any]) -> Any:
     """The LabelOptions that the options describe."""
     from evalharness.data.labels.raw import LabelOptions
@@ -71,5 +78,6 @@ def comparison(options: Mapping[str, Any], **more: Any) -> Any:
         map=pairs("map", options["map"]),
         scales=parse_scales(options["scale"]),
         aggregate=None if options["aggregate"] is None else Aggregate(options["aggregate"]),
+        weigh=not options.get("unweighted", False),
         **more,
     )

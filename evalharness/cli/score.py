@@ -83,6 +83,9 @@ _TERM = 15
     help="At most this many requests a minute per model.",
 )
 @click.option("--tpm", type=POSITIVE, help="At most this many tokens a minute per model.")
+@click.option(
+    "--calibration", metavar="FILE", help="Calibrate the judges' scores with a file that `calibrate` wrote."
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be sent and cost, by judge; send nothing.")
 @click.option("--max-cost", type=AMOUNT, metavar="USD", help="Stop before the run costs more.")
 @click.option("--max-failures", metavar="N|N%", help="Stop when more items than this have failed.")
@@ -185,6 +188,7 @@ def make_job(options: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
         epoch=options["epoch"],
         allow_moved_model=options["allow_moved_model"],
         limit=options["limit"],
+        calibration=None if options["calibration"] is None else Path(options["calibration"]),
         shard=None if options["shard"] is None else Shard.parse(options["shard"]),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 
 from evalharness.core.canonical import Json
 from evalharness.core.features import FEATURES, FEATURES_VERSION
@@ -35,6 +35,17 @@ class FittedCriterion:
         value = self.intercept + math.fsum(w * (x - c) / s for x, w, c, s in parts)
         return min(self.top, max(self.bottom, value))
 
+    def only(self, places: Sequence[int]) -> FittedCriterion:
+        """The same model of some of its features, the others having no weight."""
+
+        def some(vector: tuple[float, ...]) -> tuple[float, ...]:
+            return tuple(vector[i] for i in places)
+
+        return replace(
+            self, weights=some(self.weights), centre=some(self.centre), scale=some(self.scale),
+            low=some(self.low), high=some(self.high),
+        )  # fmt: skip
+
     def outside(self, features: Sequence[float], names: Sequence[str]) -> tuple[str, ...]:
         """The features that lie outside the range of training, where the value is an extrapolation."""
         ranges = zip(features, self.low, self.high, names, strict=True)
@@ -42,12 +53,45 @@ class FittedCriterion:
 
 
 @dataclass(frozen=True, slots=True)
+class ScoreInput:
+    """Another scorer's value of the same item as a feature; ``signature`` names what made the values of the fit."""
+
+    scorer: str
+    rubric: str
+    criterion: str
+    signature: str
+
+    @property
+    def name(self) -> str:
+        """What the feature is called."""
+        return f"{self.scorer}: {self.criterion}" if self.rubric else self.scorer
+
+
+@dataclass(frozen=True, slots=True)
 class FittedModel:
-    """The models of a rubric's or label file's criteria over the same features."""
+    """The models of a rubric's or label file's criteria over the same features, then values of other scorers."""
 
     features: tuple[str, ...]
     criteria: Mapping[str, FittedCriterion]
     unit: str
+    scores: tuple[ScoreInput, ...] = ()
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The names of all features, other scorers' values last."""
+        return (*self.features, *(score.name for score in self.scores))
+
+    def without_idle(self) -> FittedModel:
+        """The same model without features that have no weight in any criterion."""
+        width = len(self.inputs)
+        used = [i for i in range(width) if any(c.weights[i] != 0.0 for c in self.criteria.values())]
+        own = len(self.features)
+        return FittedModel(
+            tuple(self.features[i] for i in used if i < own),
+            {name: criterion.only(used) for name, criterion in self.criteria.items()},
+            self.unit,
+            tuple(self.scores[i - own] for i in used if i >= own),
+        )
 
     def to_json(self) -> dict[str, Json]:
         """Plain JSON values; facts about the fit may be added beside them."""
@@ -56,12 +100,14 @@ class FittedModel:
             "features_version": FEATURES_VERSION,
             "unit": self.unit,
             "features": list(self.features),
+            "scores": [asdict(score) for score in self.scores],
             "criteria": {name: _criterion_json(model) for name, model in self.criteria.items()},
         }
 
 
 _VECTORS = ("weights", "centre", "scale", "low", "high")
 _NUMBERS = ("intercept", "bottom", "top")
+_INPUT = ("scorer", "rubric", "criterion", "signature")
 
 
 def model_from_json(document: Json) -> FittedModel:
@@ -76,8 +122,22 @@ def model_from_json(document: Json) -> FittedModel:
     unknown = [name for name in names if name not in FEATURES]
     if unknown:
         raise ValueError(f"it uses the unknown feature {unknown[0]!r}")
-    models = {str(key): _criterion(key, value, len(names)) for key, value in criteria.items()}
-    return FittedModel(tuple(str(name) for name in names), models, str(unit))
+    scores = _scores(document.get("scores", []))
+    width = len(names) + len(scores)
+    models = {str(key): _criterion(key, value, width) for key, value in criteria.items()}
+    return FittedModel(tuple(str(name) for name in names), models, str(unit), scores)
+
+
+def _scores(value: Json) -> tuple[ScoreInput, ...]:
+    if not isinstance(value, list):
+        raise ValueError("scores are no list")
+    found = []
+    for row in value:
+        parts = [row.get(name) if isinstance(row, dict) else None for name in _INPUT]
+        if not all(isinstance(part, str) for part in parts):
+            raise ValueError("a score does not name scorer, rubric, criterion and signature")
+        found.append(ScoreInput(*map(str, parts)))
+    return tuple(found)
 
 
 def _criterion(key: str, value: Json, width: int) -> FittedCriterion:

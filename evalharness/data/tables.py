@@ -24,8 +24,8 @@ def separated_records(
 ) -> Iterator[Record | Rejected]:
     """The rows of a CSV file (``separator`` None: comma or semicolon, whichever the header shows) or TSV file.
 
-    The first row names the columns. Rows are numbered from 1 without it. Quoted cells may hold line breaks and at
-    most ``limit`` characters.
+    The first row names the columns. A row's number is that of the file's line on which it begins. Quoted cells may hold
+    line breaks and at most ``limit`` characters.
     """
     # the csv module caps a cell at 128 KiB, for the whole process; our own limit is the one that counts
     csv.field_size_limit(max(limit, csv.field_size_limit()))
@@ -36,18 +36,17 @@ def separated_records(
     separator = separator or _separator(header_line)
     header = _header(header_line, separator, source)
     rows = csv.reader(texts, delimiter=separator, strict=True)
-    number = 0
     while True:
+        line = rows.line_num + 2  # the header is read apart
         try:
             cells = next(rows, None)
         except csv.Error as error:
-            raise InputError(Problem(f"row {number + 1} is not valid CSV: {error}", source)) from error
+            raise InputError(Problem(f"the row is not valid CSV: {error}", source, line)) from error
         if cells is None:
             return
         if not cells:  # a blank line
             continue
-        number += 1
-        yield _row(header, cells, source, number)
+        yield _row(header, cells, source, line)
 
 
 def _texts(lines: Iterable[Line], source: str) -> Iterator[str]:

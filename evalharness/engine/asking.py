@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from evalharness.core.canonical import Json, content_hash
-from evalharness.core.scores import Cause
+from evalharness.core.scores import Cause, Result
 from evalharness.data.cache import VerdictCache
-from evalharness.data.ledger.store import ItemRef, Ledger
+from evalharness.data.ledger.store import ItemRef, Ledger, decode
 from evalharness.engine.answering import Answering
 from evalharness.engine.budget import Budget
 from evalharness.llm import replyjson
@@ -40,6 +40,18 @@ class Desk:
     answering: Answering = field(default_factory=Answering)
     cached: dict[int, int] = field(default_factory=dict)
     _locks: dict[str, tuple[asyncio.Lock, int]] = field(default_factory=dict)
+    _places: dict[tuple[str, str, str], tuple[int, int]] = field(default_factory=dict)
+
+    def place(self, scorer: str, rubric: str, criterion: str) -> tuple[int, int] | None:
+        """The number of a scorer of the run and the place of a criterion among its columns."""
+        if not self._places:
+            planned = self.ledger.get("scorer_numbers")
+            columns = self.ledger.scorers()
+            wanted = [int(str(n)) for n in planned] if isinstance(planned, list) else list(columns)
+            for number in wanted:
+                for at, column in enumerate(columns[number]):
+                    self._places[column.scorer, column.rubric, column.criterion] = number, at
+        return self._places.get((scorer, rubric, criterion))
 
     def limiter(self, client: Client) -> Limiter:
         """The limiter of the client's provider, endpoint and model."""
@@ -126,6 +138,14 @@ class Asker:
         if self.desk.cache is not None:
             key = cache_key(client, request, sample, self.desk.epoch)
             self.desk.cache.put(key, replyjson.to_json(reply))
+
+    def result(self, scorer: str, rubric: str, criterion: str) -> Result | None:
+        """What another scorer of the run said about the item; None where it said nothing."""
+        place = self.desk.place(scorer, rubric, criterion)
+        if place is None:
+            return None
+        body = self.desk.ledger.done(place[0], self.item.seq, self.item.seq).get(self.item)
+        return None if body is None else decode(body)[place[1]]
 
     def _cached(self, key: str) -> Reply | None:
         row = None if self.desk.cache is None else self.desk.cache.get(key)

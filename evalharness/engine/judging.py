@@ -6,14 +6,14 @@ Every verdict is committed before the next item is taken, so a killed run loses 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from evalharness.core.dialogue import Item, Unit
 from evalharness.core.scores import Cause, Failure
 from evalharness.data.ledger.store import ItemRef, Ledger, decode
 from evalharness.engine.asking import Asker, Desk
-from evalharness.engine.plan import RunPlan, items_of, scorer_key, title
+from evalharness.engine.plan import RunPlan, items_of, needs_of, scorer_key, title
 from evalharness.engine.progress import LaneState, Progress, causes
 from evalharness.errors import StorageError
 from evalharness.judges.interface import Judge
@@ -45,10 +45,22 @@ class Stopped:
 async def run_judges(
     desk: Desk, plan: RunPlan, progress: Progress, stopped: Callable[[], bool]
 ) -> tuple[Stopped, ...]:
-    """Let every judge of the plan judge what it has not judged yet; returns the judges that had to stop."""
-    if not plan.judges:
-        return ()
-    lanes = [_Lane(desk, plan, judge, progress, stopped) for judge in plan.judges]
+    """Let every judge of the plan judge what it has not judged yet; returns the judges that had to stop.
+
+    Judges that build on others' values come last, and not before the others are through.
+    """
+    first = [judge for judge in plan.judges if not needs_of(judge)]
+    last = [judge for judge in plan.judges if needs_of(judge)]
+    found = await _side_by_side(desk, plan, first, progress, stopped)
+    if found or stopped():
+        return found
+    return await _side_by_side(desk, plan, last, progress, stopped)
+
+
+async def _side_by_side(
+    desk: Desk, plan: RunPlan, judges: Sequence[Judge], progress: Progress, stopped: Callable[[], bool]
+) -> tuple[Stopped, ...]:
+    lanes = [_Lane(desk, plan, judge, progress, stopped) for judge in judges]
     try:
         async with asyncio.TaskGroup() as group:
             for lane in lanes:

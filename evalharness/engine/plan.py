@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 
 from evalharness.core.canonical import Json, content_hash
 from evalharness.core.dialogue import Dialogue, Item, TurnChoice, Unit, turn_items
+from evalharness.core.fitted import ScoreInput
 from evalharness.core.metric import Metric
 from evalharness.core.scores import Column
+from evalharness.core.signature import signature_difference
 from evalharness.errors import Problem, RunConflictError, UsageError
-from evalharness.judges.interface import Judge
+from evalharness.judges.interface import Judge, Stacked
 
 SHARD = "--shard"
 """The fact of a run that names its piece; pieces differ in nothing else."""
@@ -104,6 +106,30 @@ def check_distinct(plan: RunPlan) -> None:
                 fix="Drop one, or give one judge an alias: --judge second=…",
             )
         seen.add(key)
+
+
+def needs_of(judge: Judge) -> tuple[ScoreInput, ...]:
+    """The other scorers that a judge builds on."""
+    return judge.needs if isinstance(judge, Stacked) else ()
+
+
+def check_needs(plan: RunPlan) -> None:
+    """A judge that builds on scorers that the run lacks, or that are made otherwise now, is a :class:`UsageError`."""
+    by_name = {(c.scorer, c.rubric, c.criterion): c for c in plan.columns}
+    stacked = {judge.name for judge in plan.judges if needs_of(judge)}
+    problems = []
+    for judge in plan.judges:
+        for need in needs_of(judge):
+            column = by_name.get((need.scorer, need.rubric, need.criterion))
+            if column is None or column.scorer in stacked:
+                of = f"judge {need.scorer} on {need.rubric}" if need.rubric else f"metric {need.scorer}"
+                problems.append(Problem(f"{judge.name} builds on {of}, which is not in this run"))
+            elif column.signature != need.signature:
+                difference = signature_difference(need.signature, column.signature)
+                problems.append(Problem(f"{judge.name} builds on {need.name}, {difference}"))
+    if problems:
+        fix = "Run the same scorers as when it was fitted, or fit it anew."
+        raise UsageError([*dict.fromkeys(problems), Problem("nothing was scored", fix=fix)])
 
 
 def check_unchanged(stored: Json, plan: RunPlan, folder: str) -> None:

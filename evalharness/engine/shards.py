@@ -58,6 +58,12 @@ def check_mergeable(ledgers: Sequence[tuple[str, Ledger]]) -> None:
         changed = sorted(k for k in {*first, *plan} - {SHARD} if first.get(k) != plan.get(k))
         if changed:
             problems.append(Problem(f"{name} differs from {first_name} in {', '.join(changed)}"))
+    curves = ledgers[0][1].get("calibration") or []
+    problems += [
+        Problem(f"{name} differs from {first_name} in calibration")
+        for name, ledger in ledgers[1:]
+        if (ledger.get("calibration") or []) != curves
+    ]
     problems += _gaps([(name, plan.get(SHARD)) for name, plan in plans])
     problems += [
         Problem(f"{name} is incomplete ({ledger.get('partial')})", fix="Run its command again first.")
@@ -76,7 +82,7 @@ def merge_into(target: Ledger, pieces: Sequence[Ledger]) -> None:
     plan = {k: v for k, v in _plan(pieces[0]).items() if k != SHARD}
     target.set("ingested", _merged_facts([f for f in facts if isinstance(f, dict)]))
     target.set("plan", plan)
-    for key in ("turns", "metrics", "toy_judges", "partial"):
+    for key in ("turns", "metrics", "toy_judges", "partial", "calibration"):
         target.set(key, pieces[0].get(key))
     keys = {number: key for key, number in pieces[0].scorer_keys().items()}
     own = target.scorer_keys()

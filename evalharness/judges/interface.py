@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from evalharness.core.dialogue import Item, Unit
+from evalharness.core.fitted import ScoreInput
 from evalharness.core.scores import Column, Result
 from evalharness.llm.client import Client, Reply, Request
 
@@ -29,6 +30,10 @@ class Ask(Protocol):
 
     def keep(self, client: Client, request: Request, reply: Reply, *, sample: int = 0) -> None:
         """Put a reply that gave a valid verdict into the verdict cache; failures must not be kept."""
+        ...
+
+    def result(self, scorer: str, rubric: str, criterion: str) -> Result | None:
+        """What another scorer of the run said about the same item; None where it said nothing."""
         ...
 
 
@@ -57,6 +62,16 @@ class Judge(Protocol):
 
     async def judge(self, item: Item, ask: Ask) -> tuple[Result, ...]:
         """One result per column. Provider faults become failures; only bugs and cancellation are raised."""
+        ...
+
+
+@runtime_checkable
+class Stacked(Protocol):
+    """A judge that builds on other scorers of the same run: it judges after them."""
+
+    @property
+    def needs(self) -> tuple[ScoreInput, ...]:
+        """The scorers whose values it asks for; empty where it needs none."""
         ...
 
 

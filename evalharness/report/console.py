@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from evalharness.analysis.types import Analysis, ColumnSummary, CorpusScore
+from evalharness.analysis.types import Analysis, CalibratedMean, ColumnSummary, CorpusScore
 from evalharness.core.text import one_line
 from evalharness.report.figures import interval, number, percent, with_margin
 
@@ -31,7 +31,7 @@ def summary_table(analysis: Analysis, width: int = 100, *, color: bool = False) 
         console.print(Text(f"PARTIAL: {one_line(analysis.run.partial)}", style="bold yellow"))
     shown = sorted(analysis.columns, key=lambda summary: not summary.column.judged)
     console.print(_criteria(shown, narrow=width < _NARROW))
-    for line in _reasons(shown):
+    for line in (*_reasons(shown), *_calibrated(shown)):
         console.print(Text(line, style="dim"))
     if analysis.corpus:
         console.print(_corpus(analysis.corpus))
@@ -83,6 +83,22 @@ def _reasons(summaries: Iterable[ColumnSummary]) -> Iterator[str]:
             sharing.setdefault(reasons, []).append(name_of(summary))
     for reasons, names in sharing.items():
         yield f"{', '.join(names)}: {reasons}"
+
+
+def _calibrated(summaries: Iterable[ColumnSummary]) -> Iterator[str]:
+    """The means on the human scale, of judges that have a calibration."""
+    for summary in summaries:
+        if summary.calibrated is not None:
+            yield f"{name_of(summary)}: {calibrated_text(summary.calibrated)}"
+
+
+def calibrated_text(found: CalibratedMean) -> str:
+    """A calibrated mean with what its curve rests on."""
+    parts = [f"calibrated {interval(found.mean)}"]
+    if found.outside:
+        parts.append(f"{found.outside:,} items outside the labelled range")
+    parts.append(f"curve from {found.labels:,} labelled items")
+    return " · ".join(parts)
 
 
 def name_of(summary: ColumnSummary) -> str:

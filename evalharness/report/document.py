@@ -1,6 +1,6 @@
 """report.json: an Analysis as a versioned JSON document, byte-equal for equal results.
 
-``SCHEMA_VERSION`` history: 1 first release.
+``SCHEMA_VERSION`` history: 1 first release (``calibrated`` stands only where a run has a calibration).
 """
 
 from __future__ import annotations
@@ -8,7 +8,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from evalharness.analysis.types import Analysis, Bin, ColumnSummary, CorpusScore, RunFacts, SystemRow, Tally
+from evalharness.analysis.types import (
+    Analysis,
+    Bin,
+    CalibratedMean,
+    ColumnSummary,
+    CorpusScore,
+    RunFacts,
+    SystemRow,
+    Tally,
+)
 from evalharness.core.canonical import Json
 from evalharness.core.scores import Column
 from evalharness.stats.estimate import Estimate
@@ -64,6 +73,16 @@ def _summary(summary: ColumnSummary) -> dict[str, Json]:
         "warnings": [{"warning": text, "count": count} for text, count in summary.warnings],
         "distribution": [_bin(part) for part in summary.distribution],
         "systems": [_system(row) for row in summary.systems],
+        **({} if summary.calibrated is None else {"calibrated": _calibrated(summary.calibrated)}),
+    }
+
+
+def _calibrated(found: CalibratedMean) -> dict[str, Json]:
+    return {
+        "mean": estimate_json(found.mean),
+        "outside_labelled_range": found.outside,
+        "half_width": found.half_width,
+        "labelled_items": found.labels,
     }
 
 

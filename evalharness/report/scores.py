@@ -6,8 +6,10 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 
 from evalharness.core import scorejson
+from evalharness.core.calibration import CalibrationCurve
 from evalharness.core.canonical import Json
 from evalharness.core.scores import Column, Failure, Result, Score, Skip, status_of
 from evalharness.data.ledger.store import OutcomeRow
@@ -18,12 +20,27 @@ _CSV_FIELDS = (
     "signature",
 )  # fmt: skip
 
+_NO_CURVES: Mapping[Column, CalibrationCurve] = MappingProxyType({})
 
-def outcome_lines(rows: Iterable[OutcomeRow], columns: Mapping[int, tuple[Column, ...]]) -> Iterator[str]:
-    """The lines of scores.jsonl, in the order of the rows."""
+
+def outcome_lines(
+    rows: Iterable[OutcomeRow],
+    columns: Mapping[int, tuple[Column, ...]],
+    curves: Mapping[Column, CalibrationCurve] = _NO_CURVES,
+) -> Iterator[str]:
+    """The lines of scores.jsonl, in the order of the rows; with ``calibrated`` for columns that have a curve."""
     for row in rows:
         for column, result in zip(columns[row.scorer], row.results, strict=True):
-            yield json.dumps(outcome_json(row, column, result), ensure_ascii=True, allow_nan=False) + "\n"
+            facts = outcome_json(row, column, result)
+            if column in curves:
+                facts["calibrated"] = _calibrated(curves[column], result)
+            yield json.dumps(facts, ensure_ascii=True, allow_nan=False) + "\n"
+
+
+def _calibrated(curve: CalibrationCurve, result: Result) -> float | None:
+    """The value of a score on the human scale."""
+    usable = isinstance(result, Score) and not isinstance(result.value, str)
+    return curve(float(result.value)) if usable and isinstance(result, Score) else None
 
 
 def outcome_json(row: OutcomeRow, column: Column, result: Result) -> dict[str, Json]:
@@ -63,13 +80,22 @@ def result_facts(result: Result) -> dict[str, Json]:
             return {"cause": facts.pop("skipped"), **facts}
 
 
-def csv_lines(rows: Iterable[OutcomeRow], columns: Mapping[int, tuple[Column, ...]]) -> Iterator[str]:
-    """The lines of scores.csv; every cell is safe to open in a spreadsheet, numbers stay numbers."""
-    yield _csv_line(_CSV_FIELDS)
+def csv_lines(
+    rows: Iterable[OutcomeRow],
+    columns: Mapping[int, tuple[Column, ...]],
+    curves: Mapping[Column, CalibrationCurve] = _NO_CURVES,
+) -> Iterator[str]:
+    """The lines of scores.csv; every cell is safe to open in a spreadsheet, numbers stay numbers.
+
+    The column ``calibrated`` is there where any score has a calibration.
+    """
+    fields = (*_CSV_FIELDS, "calibrated") if curves else _CSV_FIELDS
+    yield _csv_line(fields)
     for row in rows:
         for column, result in zip(columns[row.scorer], row.results, strict=True):
             facts = outcome_json(row, column, result)
-            yield _csv_line(csv_cell(facts[name]) for name in _CSV_FIELDS)
+            facts["calibrated"] = _calibrated(curves[column], result) if column in curves else None
+            yield _csv_line(csv_cell(facts[name]) for name in fields)
 
 
 def _csv_line(cells: Iterable[str]) -> str:

@@ -68,33 +68,45 @@ def ppi_mean(sample: LabelledSample, *, weight: float | None = None, level: floa
 
 
 def post_stratified_mean(
-    sample: LabelledSample, *, strata: int | None = None, level: float = 0.95
+    sample: LabelledSample,
+    *,
+    strata: int | None = None,
+    weights: ArrayLike | None = None,
+    level: float = 0.95,
 ) -> DebiasedMean:
     """Return the post-stratified mean: the labels' mean per judge score, weighted by how often the judge gives it.
 
     theta = sum_k p_k mean_k, for a binary judge the efficient estimator (Chen et al. 2026, arXiv 2601.05420); variance
     sum_k p_k^2 s_k^2 / n_k + sum_k p_k (mean_k - theta)^2 / N_all. Strata are the distinct judge scores, or ``strata``
     ranges of equal mass for scores without levels; neighbours are merged until each holds MIN_STRATUM_LABELS labels.
-    No scale, order or linearity of the judge is assumed.
+    No scale, order or linearity of the judge is assumed. ``weights`` (n,), one over the probability with which each
+    label's item had been drawn, make the means those of Hajek; the labels alone are then weighted, too.
     """
     y = sample.labels
     if y.size == 0:
         return _without_labels(sample, level, "post-stratified")
     codes, merged = _strata(sample, strata)
     own, count = codes[: y.size], int(codes.max()) + 1
+    w = np.ones(y.size) if weights is None else vector(weights, "weights")
     n_k = np.bincount(own, minlength=count).astype(np.float64)
-    mean_k = group_sums(y, own, count) / n_k
+    mass_k = group_sums(w, own, count)
+    mean_k = group_sums(w * y, own, count) / mass_k
     share = np.bincount(codes, minlength=count) / codes.size
     value = float(share @ mean_k)
     # Each stratum loses a degree of freedom to its mean; one label alone shows no spread at all.
     spread = np.sqrt(n_k / np.maximum(n_k - 1.0, 1.0)) if sample.groups is None else np.ones(count)
     influence = (mean_k[codes] - value) / codes.size
-    influence[: y.size] += (share * spread / n_k)[own] * (y - mean_k[own])
+    influence[: y.size] += (share * spread / mass_k)[own] * w * (y - mean_k[own])
     se = clustered_error(sample, influence[: y.size], influence[y.size :], lost=count, corrected=True)
-    estimate = _interval(value, se, sample, level, f"post-stratified ({count} strata)", lost=count)
+    title = f"{'post-stratified' if weights is None else 'weighted, post-stratified'} ({count} strata)"
+    estimate = _interval(value, se, sample, level, title, lost=count)
     text = "judge scores with few labels were merged with their neighbours"
     more = (Caution("merged_strata", text),) if merged else ()
-    return _beside_labels(sample, estimate, None, level, more)
+    if weights is None:
+        return _beside_labels(sample, estimate, None, level, more)
+    alone, psi = _hajek(y, w * (y.size / w.sum()))
+    human = _from_influence(alone, psi, sample.groups, sample, level, "weighted labels")
+    return _described(sample, estimate, human, human.se, None, more)
 
 
 def weighted_mean(

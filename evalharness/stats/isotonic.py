@@ -35,17 +35,22 @@ class Isotonic:
         return np.asarray((s < self.x[0]) | (s > self.x[-1]))
 
 
-def fit_isotonic(scores: ArrayLike, labels: ArrayLike) -> Isotonic | Unfitted:
+def fit_isotonic(
+    scores: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = None
+) -> Isotonic | Unfitted:
     """Return the least-squares rising fit of labels (n,) on scores (n,); equal scores get one value.
 
-    Barlow et al. (1972). The mean of the fitted values is the mean of the labels.
+    Barlow et al. (1972). The mean of the fitted values is the mean of the labels, both with ``weights`` (n,), one
+    over the probability with which an item had been drawn; all alike where absent.
     """
     x, y = paired(scores, labels)
     if x.size == 0:
         return Unfitted("no labelled items")
-    distinct, codes, counts = np.unique(x, return_inverse=True, return_counts=True)
-    means = group_sums(y, codes, distinct.size) / counts
-    return Isotonic(distinct, pool_adjacent_violators(means, counts.astype(np.float64)), x.size)
+    w = np.ones(x.size) if weights is None else paired(weights, y)[0]
+    distinct, codes = np.unique(x, return_inverse=True)
+    mass = group_sums(w, codes, distinct.size)
+    means = group_sums(w * y, codes, distinct.size) / mass
+    return Isotonic(distinct, pool_adjacent_violators(means, mass), x.size)
 
 
 def pool_adjacent_violators(values: ArrayLike, weights: ArrayLike) -> FloatArray:
@@ -76,18 +81,20 @@ def cross_fitted_isotonic(
     labels: ArrayLike,
     groups: ArrayLike | None = None,
     *,
+    weights: ArrayLike | None = None,
     folds: int = 10,
     seed: int = 0,
 ) -> FloatArray | Unfitted:
     """Return calibrated values (n,) by fits that never saw the item's group: what new items will get."""
     x, y = paired(scores, labels)
+    w = np.ones(x.size) if weights is None else paired(weights, y)[0]
     assigned = assign_folds(groups, x.size, folds=folds, seed=seed)
     if isinstance(assigned, Unfitted):
         return assigned
     calibrated = np.empty(x.size)
     for fold in np.unique(assigned):
         held = assigned == fold
-        fit = fit_isotonic(x[~held], y[~held])
+        fit = fit_isotonic(x[~held], y[~held], w[~held])
         if isinstance(fit, Unfitted):
             return fit
         calibrated[held] = fit.predict(x[held])

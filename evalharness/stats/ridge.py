@@ -60,7 +60,7 @@ def fit_ridge(features: ArrayLike, target: ArrayLike, penalty: float) -> Ridge:
     x, y = _checked(features, target)
     if y.size == 0:
         raise ValueError("a ridge fit needs observations")
-    centre, scale = x.mean(axis=0), _scale(x)
+    centre, scale = x.mean(axis=0), spread_of(x)
     squares, axes, projected = _principal((x - centre) / scale, y - y.mean())
     weights = axes @ (_shrinkage(squares, penalty) * projected)
     low, high = x.min(axis=0), x.max(axis=0)
@@ -118,7 +118,7 @@ def cross_fit(
 
 def _path(x: FloatArray, y: FloatArray, held: FloatArray, penalties: tuple[float, ...]) -> FloatArray:
     """Return predictions (P, h) for held-out features at every penalty, from one decomposition."""
-    centre, scale = x.mean(axis=0), _scale(x)
+    centre, scale = x.mean(axis=0), spread_of(x)
     squares, axes, projected = _principal((x - centre) / scale, y - y.mean())
     rotated = ((held - centre) / scale) @ axes
     shrunk = np.stack([_shrinkage(squares, penalty) * projected for penalty in penalties])
@@ -141,7 +141,8 @@ def _shrinkage(squares: FloatArray, penalty: float) -> FloatArray:
     return np.where(kept, 1.0 / np.where(kept, base, 1.0), 0.0)
 
 
-def _scale(x: FloatArray) -> FloatArray:
+def spread_of(x: FloatArray) -> FloatArray:
+    """Return the standard deviation (k,) of each feature of x (n, k), 1 for one without variation."""
     spread = x.std(axis=0)
     size = np.abs(x).max(axis=0, initial=0.0)
     return np.where(spread > 1e-12 * size, spread, 1.0)

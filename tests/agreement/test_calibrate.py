@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.agreement.runs import dialogue, make_run, small_run, write_lines
-from tests.cli.runner import run
+from tests.cli.runner import report, run, scores
 
 
 @pytest.fixture(scope="module")
@@ -94,14 +94,88 @@ def test_calibration_of_another_judge_is_refused(folder: Path, tmp_path: Path) -
     other = make_run(tmp_path / "other", [dialogue("d0", ["hi"])], outputs)
     ran = run("calibrate", other, "--apply", file)
     assert ran.code == 2
-    assert "changed: recording" in ran.err
+    assert "changed: recording: " in ran.err
+    assert " became " in ran.err
     assert not (other / "calibrated.jsonl").exists()
 
 
-def test_a_file_that_is_no_calibration_is_refused(folder: Path, tmp_path: Path) -> None:
-    (tmp_path / "x.json").write_text('{"format": 1, "calibrations": [{}]}')
-    assert run("calibrate", folder, "--apply", tmp_path / "x.json").code == 2
+KNOT = '{"scorer": "j", "rubric": "reply", "criterion": "tone", "signature": "x", "knots": %s}'
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ("[{}]", "no knots"),
+        ("[]", "no calibrations"),
+        (f"[{KNOT % '[[1, 2], [1, 3]]'}]", "don't rise"),
+        (f"[{KNOT % '[[1, 2], [2, 1]]'}]", "don't rise"),
+        (f"[{KNOT % '[[1, true]]'}]", "no number"),
+        (f"[{KNOT % '[[1]]'}]", "no pair"),
+    ],
+)
+def test_a_file_that_is_no_calibration_is_refused(folder: Path, tmp_path: Path, rows: str, said: str) -> None:
+    (tmp_path / "x.json").write_text(f'{{"format": 1, "calibrations": {rows}}}')
+    for ran in (
+        run("calibrate", folder, "--apply", tmp_path / "x.json"),
+        run(
+            "score", folder.parent / "dialogues.jsonl", *judged(folder), "--calibration", tmp_path / "x.json"
+        ),
+    ):
+        assert ran.code == 2
+        assert said in ran.err
     assert run("calibrate", folder).code == 2
+
+
+def judged(folder: Path) -> tuple[str | Path, ...]:
+    """The options with which :func:`small_run` was scored."""
+    place = folder.parent
+    return "-r", place / "reply.yaml", "-j", f"j=replay:{place / 'outputs.jsonl'}"
+
+
+def test_score_calibrates_what_it_stores_and_shows(folder: Path, tmp_path: Path) -> None:
+    file, out = tmp_path / "c.json", tmp_path / "run"
+    run("calibrate", folder, "-l", lenient_labels(tmp_path / "l.jsonl"), "-q", "-o", file)
+    source = folder.parent / "dialogues.jsonl"
+    assert run("score", source, *judged(folder), "-o", out, "-q").code == 0
+    assert {"calibrated"} & set(scores(out)[0]) == set()
+    ran = run("score", source, *judged(folder), "--calibration", file, "-o", out)
+    assert ran.code == 0, ran.err
+    rows = {(row["criterion"], row["value"], row.get("calibrated")) for row in scores(out)}
+    assert {pair for pair in rows if pair[0] == "tone"} == {
+        ("tone", 1, 1), ("tone", 2, 1), ("tone", 3, 2), ("tone", 4, 3), ("tone", 5, 4),
+    }  # fmt: skip
+    assert {row[2] for row in rows if row[0] == "safe"} == {None}
+    tone = next(c for c in report(out)["criteria"] if c["criterion"] == "tone")
+    assert (tone["mean"]["value"], tone["calibrated"]["mean"]["value"]) == (3, pytest.approx(2.2))
+    assert (tone["calibrated"]["labelled_items"], tone["calibrated"]["outside_labelled_range"]) == (60, 0)
+    assert all("calibrated" not in c for c in report(out)["criteria"] if c["criterion"] != "tone")
+    assert "calibrated 2.20" in ran.out
+    assert "calibrated 2.20" in (out / "report.html").read_text(encoding="utf-8")
+    assert (out / "scores.csv").read_text().splitlines()[0].endswith(",calibrated")
+
+
+def test_score_refuses_a_calibration_of_another_rubric_before_it_asks(folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "c.json"
+    run("calibrate", folder, "-l", lenient_labels(tmp_path / "l.jsonl"), "-q", "-o", file)
+    other = tmp_path / "reply.yaml"
+    other.write_text((folder.parent / "reply.yaml").read_text().replace("How friendly", "How very friendly"))
+    judge = f"j=replay:{folder.parent / 'outputs.jsonl'}"
+    arguments = ["-r", other, "-j", judge, "--calibration", file, "-o", tmp_path / "run"]
+    ran = run("score", folder.parent / "dialogues.jsonl", *arguments)
+    assert ran.code == 2
+    assert "j on tone: changed: rubric: reply@" in ran.err
+    assert not (tmp_path / "run").exists()
+    named = [
+        "-r",
+        folder.parent / "reply.yaml",
+        "-j",
+        f"other={judge.partition('=')[2]}",
+        "--calibration",
+        file,
+    ]
+    unknown = run("score", folder.parent / "dialogues.jsonl", *named, "-o", tmp_path / "run")
+    assert unknown.code == 2
+    assert "speaks about no judge of this run" in unknown.err
 
 
 def test_drawing_probabilities_weigh_the_labels(tmp_path: Path) -> None:

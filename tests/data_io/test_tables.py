@@ -36,7 +36,11 @@ def test_what_csv_writes_is_read_back(cells: list[tuple[str, str]], separator: s
     csv.writer(out, delimiter=separator, quoting=csv.QUOTE_ALL).writerows([("a", "b"), *cells])
     found = rows(out.getvalue().encode(), separator)
     assert [tuple(row.value.values()) for row in found if isinstance(row, Record)] == cells
-    assert [row.line for row in found if isinstance(row, Record)] == list(range(1, len(cells) + 1))
+
+
+def test_a_row_has_the_number_of_the_line_on_which_it_begins() -> None:
+    found = rows(b'a,b\n1,2\n\n"x\ny",3\n4,5\n')
+    assert [row.line for row in found if isinstance(row, Record)] == [2, 4, 6]
 
 
 def test_semicolons_are_recognised_and_blank_lines_skipped() -> None:
@@ -50,7 +54,7 @@ def test_a_row_of_another_length_is_rejected() -> None:
     assert isinstance(second, Rejected)
     assert isinstance(third, Record)
     assert first.problem.message == "the row has 1 cells, the header 2"
-    assert (first.problem.line, second.problem.line, third.line) == (1, 2, 3)
+    assert (first.problem.line, second.problem.line, third.line) == (2, 3, 4)
 
 
 def test_a_row_that_is_not_utf8_does_not_lose_the_others() -> None:
@@ -67,7 +71,7 @@ def test_the_header_is_checked() -> None:
 
 
 def test_a_quote_that_never_ends_is_a_fault() -> None:
-    assert "row 1 is not valid CSV" in fault(b'a,b\n"x,1\ny,2\n')
+    assert "f:2: the row is not valid CSV" in fault(b'a,b\n"x,1\ny,2\n')
 
 
 def test_a_line_over_the_limit_is_a_fault() -> None:

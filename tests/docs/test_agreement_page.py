@@ -42,9 +42,10 @@ def test_options_of_the_page_exist():
     from evalharness.cli.agree import command as agree
     from evalharness.cli.calibrate import command as calibrate
     from evalharness.cli.fit import command as fit
+    from evalharness.cli.score import command as score
 
-    known = {name for command in (agree, calibrate, fit) for p in command.params for name in p.opts}
-    named = set(re.findall(r"(--[a-z][a-z-]+)", AGREEMENT)) - {"--rubric", "--judge", "--metric"}
+    known = {name for command in (agree, calibrate, fit, score) for p in command.params for name in p.opts}
+    named = set(re.findall(r"(--[a-z][a-z-]+)", AGREEMENT)) - {"--by"}
     assert named <= known
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from evalharness.core.dialogue import Dialogue, Item, Message, Unit
 from evalharness.core.rubric import Criterion, Level, PassRule, Rubric, Scale
+from evalharness.core.scores import Result
 from evalharness.llm.client import Capabilities, Client, ProviderFault, Reply, Request, Usage
 
 SECRET = b"a secret of the tests"
@@ -53,6 +54,7 @@ class FakeAsk:
     secret: bytes = SECRET
     calls: list[tuple[int, str]] = field(default_factory=list)
     kept: list[tuple[Request, Reply, int]] = field(default_factory=list)
+    results: dict[tuple[str, str, str], Result] = field(default_factory=dict)
 
     async def __call__(self, client: Client, request: Request, *, sample: int = 0, step: str = "") -> Reply:
         self.calls.append((sample, step))
@@ -60,6 +62,9 @@ class FakeAsk:
 
     def keep(self, client: Client, request: Request, reply: Reply, *, sample: int = 0) -> None:
         self.kept.append((request, reply, sample))
+
+    def result(self, scorer: str, rubric: str, criterion: str) -> Result | None:
+        return self.results.get((scorer, rubric, criterion))
 
 
 def levels(low: int, high: int) -> tuple[Level, ...]:

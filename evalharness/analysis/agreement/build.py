@@ -10,6 +10,7 @@ from typing import TypeAlias
 import numpy as np
 
 from evalharness.analysis.agreement.contest import AgreeOptions, Contest, Entrant, contests, unchecked_columns
+from evalharness.analysis.agreement.drawing import notes_of
 from evalharness.analysis.agreement.humans import alt_rows, alt_verdict, ceiling_note, human_rows, judge_rows
 from evalharness.analysis.agreement.joining import WHOLE, Joined
 from evalharness.analysis.agreement.pairs import pair_rows
@@ -72,6 +73,7 @@ def agreement_of(table: ScoreTable, joined: Joined, options: AgreeOptions) -> Ag
         disagreements=tuple(worst),
         unchecked=unchecked,
         counts=counts,
+        notes=tuple(notes_of([(contest.criterion, contest.drawing) for contest in held])),
     )
 
 

@@ -33,6 +33,11 @@ from evalharness.stats.unfitted import Unfitted
 
 CONFORMAL_LEVEL = 0.9
 _PENALTY = 0.01
+_WEIGHTED = (
+    "items were drawn with unequal probabilities: curve and means are weighted; calibration error, reliability, "
+    "scores and half-width are of the labelled items"
+)
+_NO_CORRECTION = "Rogan-Gladen is left out: it takes labels drawn at random"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +84,8 @@ def calibrate(
     """The calibration of one judge on one criterion; needs labels on the judge's own bounded scale.
 
     ``clusters`` names the cluster of every dialogue; ``probability`` (items of the contest,) with which each labelled
-    item had been drawn, None for a simple random sample.
+    item had been drawn, None for a simple random sample. With it the curve and the means are weighted; the errors and
+    the half-width are of the labelled items.
     """
     low, high = entrant.low, entrant.high
     if entrant.scale.nominal or not entrant.scale.same or low is None or high is None:
@@ -87,12 +93,15 @@ def calibrate(
     human = rater_mean(entrant.ratings)
     kept = ~np.isnan(entrant.values) & ~np.isnan(human)
     x, y, groups = entrant.values[kept], human[kept], contest.groups[kept]
-    fit = fit_isotonic(x, y)
+    weights = None if probability is None else 1.0 / probability[kept]
+    fit = fit_isotonic(x, y, weights)
     if isinstance(fit, Unfitted):
         return fit
-    crossed = cross_fitted_isotonic(x, y, groups)
+    crossed = cross_fitted_isotonic(x, y, groups, weights=weights)
     span = high - low
-    notes = [] if not isinstance(crossed, Unfitted) else [f"not cross-fitted: {crossed.reason}"]
+    notes = list(contest.drawing.notes(contest.criterion)) if probability is None else [_WEIGHTED]
+    if isinstance(crossed, Unfitted):
+        notes.append(f"not cross-fitted: {crossed.reason}")
     after = None if isinstance(crossed, Unfitted) else calibration_error(
         (crossed - low) / span, (y - low) / span, groups, level=level
     )  # fmt: skip
@@ -102,6 +111,8 @@ def calibrate(
     if isinstance(conformal, Unfitted):
         notes.append(f"no interval for single items: {conformal.reason}")
     binary = entrant.scale.binary and bool(np.isin(y, (low, high)).all())
+    if binary and probability is not None:
+        notes.append(_NO_CORRECTION)
     sample, rest = _sample(contest, entrant, table, column, clusters, np.asarray(kept), human)
     shown = (crossed if not isinstance(crossed, Unfitted) else x) if binary else x
     return Calibrated(
@@ -116,8 +127,8 @@ def calibrate(
         conformal.quantile if isinstance(conformal, Conformal) else None,
         _coverage(crossed, conformal, y, groups, level),
         _mean(sample, rest, entrant, kept, probability, low, high, level),
-        post_stratified_mean(sample, level=level) if len(entrant.scale.levels) >= 2 else None,
-        _corrected(sample, low, high, level) if binary else None,
+        post_stratified_mean(sample, weights=weights, level=level) if len(entrant.scale.levels) >= 2 else None,
+        _corrected(sample, low, high, level) if binary and probability is None else None,
         tuple(notes),
     )  # fmt: skip
 

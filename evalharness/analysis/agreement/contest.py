@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from evalharness.analysis.agreement.drawing import Drawing
 from evalharness.analysis.agreement.joining import WHOLE, DialogueFacts, ItemKey
 from evalharness.analysis.agreement.scales import Placing, Scale, ScaleOptions, scale_of, undeclared_scale
 from evalharness.analysis.agreement.sides import Sides
@@ -38,7 +39,8 @@ class AgreeOptions:
 
     ``map`` names the label criterion of a rubric's criterion; ``statistics`` (full names) and ``groupings`` replace
     those that fit the scale; ``everything`` asks for all; ``slices`` are metadata names; ``epsilon`` is the cost
-    benefit of the alternative annotator test; ``judges`` are raters of pair labels to be taken as judges.
+    benefit of the alternative annotator test; ``judges`` are raters of pair labels to be taken as judges; ``weigh``
+    whether items drawn with unequal probabilities are weighted by them.
     """
 
     map: Mapping[str, str] = field(default_factory=dict)
@@ -51,6 +53,7 @@ class AgreeOptions:
     epsilon: float = 0.2
     level: float = 0.95
     judges: tuple[str, ...] = ()
+    weigh: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +75,8 @@ class Entrant:
 class Contest:
     """One criterion of the labels with everybody who can be compared on it.
 
-    ``ratings`` (n, r) stand on ``scale``, that of the first judge asked about the criterion.
+    ``ratings`` (n, r) stand on ``scale``, that of the first judge asked about the criterion. ``copies`` (n,) say how
+    often each item counts, None where all count alike.
     """
 
     criterion: str
@@ -86,6 +90,8 @@ class Contest:
     entrants: tuple[Entrant, ...]
     unlabelled: int
     unscored: int
+    drawing: Drawing
+    copies: IntArray | None
     notes: tuple[str, ...] = ()
 
     @property
@@ -100,7 +106,11 @@ class Contest:
 
     def sides(self, entrant: Entrant) -> Sides:
         """An entrant beside the raters."""
-        return Sides(entrant.values, entrant.ratings, self.groups, self.systems, entrant.scale)
+        return self.beside(entrant, entrant.values, entrant.ratings)
+
+    def beside(self, entrant: Entrant, values: FloatArray, ratings: FloatArray) -> Sides:
+        """Other values or ratings of an entrant's on the same items."""
+        return Sides(values, ratings, self.groups, self.systems, entrant.scale, self.copies)
 
 
 def contests(
@@ -142,6 +152,7 @@ def _contest(
     systems = codes_of(names) if len(set(names)) > 1 else None
     baselines = _baselines(labels, matrix, scale, facts)
     seen = _seen([*entrants, *others], len(labels.items))
+    drawing = Drawing(labels.chances, options.weigh)
     return Contest(
         criterion=criterion,
         labels=labels,
@@ -157,6 +168,8 @@ def _contest(
         entrants=(*entrants, *others, *baselines),
         unlabelled=_unlabelled(table, judged, labels),
         unscored=int((~seen).sum()),
+        drawing=drawing,
+        copies=drawing.copies,
         notes=tuple(_notes(judged, labels)),
     )
 

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from evalharness.analysis.agreement.contest import AgreeOptions, Contest, Entrant, interchangeable
+from evalharness.analysis.agreement.drawing import WEIGHTED
 from evalharness.analysis.agreement.rows import leading, plain_row
 from evalharness.analysis.agreement.sides import EXTRA, ON_MAJORITY, pair_function
 from evalharness.analysis.agreement.types import AMONG, INTRA, LEAVE_ONE_OUT, PAIRWISE, AltVerdict, Kind, Row
 from evalharness.stats.alt_test import AltTest, Closeness, alternative_annotator_test
-from evalharness.stats.arrays import FloatArray
+from evalharness.stats.arrays import FloatArray, IntArray
 from evalharness.stats.averaging import Grouping
 from evalharness.stats.catalogue import rater_statistic
 from evalharness.stats.ceiling import Consensus, LeaveOneOut, intra_rater, leave_one_out, pairwise_ceiling
 from evalharness.stats.estimate import Estimate
 from evalharness.stats.grouped import PairStatistic
+from evalharness.stats.weighting import collapsed, repeated
 
 ONE_RATER = "One rater: there is no human ceiling. A second rater on some of the items would give one."
 _MIN_ALT_RATERS = 3
@@ -64,7 +67,9 @@ def leave_one_out_of(
     if function is None or isinstance(function, str):
         return None
     judge = None if entrant is None else entrant.values
-    return _left_out(interchangeable(matrix), function, judge, contest.groups, name, scale.levels, level)
+    return _left_out(
+        interchangeable(matrix), function, judge, contest.groups, contest.copies, name, scale.levels, level
+    )
 
 
 def _left_out(
@@ -72,10 +77,24 @@ def _left_out(
     function: PairStatistic,
     judge: FloatArray | None,
     groups: np.ndarray,
+    copies: IntArray | None,
     name: str,
     levels: tuple[float, ...],
     level: float,
 ) -> LeaveOneOut | None:
+    if copies is not None and name in WEIGHTED:
+        rows = repeated(copies)
+        again = None if judge is None else judge[rows]
+        found = _left_out(ratings[rows], function, again, groups[rows], None, name, levels, level)
+        plain = _left_out(ratings, function, judge, groups, None, name, levels, level)
+        if found is None or plain is None:
+            return None
+        return replace(
+            found,
+            human=_counted(found.human, plain.human),
+            judge=_counted(found.judge, plain.judge),
+            difference=_counted(found.difference, plain.difference),
+        )
     if name not in ON_MAJORITY:
         return leave_one_out(ratings, function, judge, groups, level=level)
     if len(levels) < 2 or not np.isin(ratings[~np.isnan(ratings)], levels).all():
@@ -87,6 +106,11 @@ def _left_out(
     return leave_one_out(
         ratings, function, judge, groups, consensus=Consensus.MAJORITY, categories=levels, level=level
     )
+
+
+def _counted(found: Estimate, plain: Estimate) -> Estimate:
+    """A figure of repeated items with the count of the items themselves."""
+    return replace(found, n=plain.n)
 
 
 def _judged_items(contest: Contest) -> tuple[FloatArray, np.ndarray]:
@@ -106,14 +130,19 @@ def _ceiling_rows(
     if function is None or isinstance(function, str):
         return
     groups = contest.groups[mask]
-    left_out = _left_out(ratings, function, None, groups, name, contest.scale.levels, options.level)
+    copies = None if contest.copies is None else contest.copies[mask]
+    levels = contest.scale.levels
+    left_out = _left_out(ratings, function, None, groups, copies, name, levels, options.level)
     if left_out is not None:
         yield _row(contest, LEAVE_ONE_OUT, name, left_out.human)
-    if name in ON_MAJORITY and not np.isin(ratings[~np.isnan(ratings)], contest.scale.levels).all():
+    if name in ON_MAJORITY and not np.isin(ratings[~np.isnan(ratings)], levels).all():
         return
-    yield _row(
-        contest, PAIRWISE, name, pairwise_ceiling(ratings, function, groups, level=options.level).estimate
-    )
+    found = pairwise_ceiling(ratings, function, groups, level=options.level).estimate
+    if copies is not None and name in WEIGHTED:
+        rows = repeated(copies)
+        again = pairwise_ceiling(ratings[rows], function, groups[rows], level=options.level).estimate
+        found = _counted(again, found)
+    yield _row(contest, PAIRWISE, name, found)
 
 
 def _among_rows(
@@ -122,7 +151,12 @@ def _among_rows(
     """Krippendorff's alpha of all raters, at the level of measurement that fits."""
     metrics = ("nominal",) if contest.scale.classes else ("ordinal", "interval")
     for metric in metrics:
-        found = rater_statistic(f"krippendorff_{metric}")(ratings)
+        statistic = rater_statistic(f"krippendorff_{metric}")
+        if contest.copies is None:
+            found = statistic(ratings)
+        else:
+            copies = contest.copies[mask]
+            found = collapsed(statistic(ratings[repeated(copies)]), copies)
         estimate = found.estimate(contest.groups[mask], level=options.level)
         yield _row(contest, AMONG, f"krippendorff_{metric}", estimate)
 
@@ -167,6 +201,7 @@ def _row(contest: Contest, scorer: str, name: str, estimate: Estimate) -> Row:
         reason=estimate.undefined or "",
         kind=Kind.HUMAN,
         unit=contest.labels.unit,
+        weighted=None if scorer == INTRA else contest.drawing.of(name, Grouping.POOLED.value),
     )
 
 

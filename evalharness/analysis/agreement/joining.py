@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -118,7 +119,7 @@ def join_labels(
     wanted = _waiting(kept, kept_pairs)
     facts, placed, sides, problems = _placed(dialogues, wanted, options)
     missing = _missing(wanted, kept, kept_pairs, options.key)
-    problems = [*missing, *problems, *_duplicates(placed)]
+    problems = [*missing, *problems, *_duplicates(placed), *_other_chances(placed)]
     ordered = [
         PlacedPair(sides[0, id(pair)], sides[1, id(pair)], pair)
         for pair in kept_pairs
@@ -274,6 +275,25 @@ def _duplicates(placed: Iterable[PlacedLabel]) -> Iterator[Problem]:
                 label.source,
                 label.line,
                 fix="Keep one of them, or mark the second look with repeat 1.",
+            )
+
+
+def _other_chances(placed: Iterable[PlacedLabel]) -> Iterator[Problem]:
+    """One problem for each label whose probability is not that of the item's first label."""
+    seen: dict[ItemKey, RawLabel] = {}
+    for entry in placed:
+        label = entry.label
+        if label.probability is None:
+            continue
+        first = seen.setdefault(entry.item, label)
+        assert first.probability is not None
+        if not math.isclose(first.probability, label.probability, rel_tol=1e-9):
+            yield Problem(
+                f"the item was drawn with probability {label.probability:g} here and {first.probability:g} in "
+                f"{first.source}:{first.line}",
+                label.source,
+                label.line,
+                fix="Use the labels of one draw at a time, or leave the probability empty.",
             )
 
 

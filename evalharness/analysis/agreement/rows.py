@@ -21,6 +21,7 @@ from evalharness.analysis.agreement.sides import (
     confusion_of,
     measure,
     pair_function,
+    weighted_function,
 )
 from evalharness.analysis.agreement.types import LENGTH, Kind, Row
 from evalharness.stats.arrays import FloatArray
@@ -111,6 +112,7 @@ def _row(contest: Contest, entrant: Entrant, name: str, grouping: Grouping, foun
         reason=found.reason or found.estimate.undefined or "",
         kind=entrant.kind,
         unit=contest.labels.unit,
+        weighted=contest.drawing.of(name, grouping.value),
     )
 
 
@@ -130,6 +132,7 @@ def plain_row(
         reason=reason or estimate.undefined or "",
         kind=entrant.kind,
         unit=contest.labels.unit,
+        weighted=contest.drawing.of(name, Grouping.POOLED.value),
     )
 
 
@@ -152,7 +155,7 @@ def _rater_rows(contest: Contest, entrant: Entrant, options: AgreeOptions) -> It
     name = leading(contest, options)[0]
     raters = contest.labels.raters
     for j, rater in enumerate(raters[:_MOST_SLICES] if len(raters) > 1 else ()):
-        sides = Sides(entrant.values, entrant.ratings[:, [j]], contest.groups, contest.systems, entrant.scale)
+        sides = contest.beside(entrant, entrant.values, entrant.ratings[:, [j]])
         found = measure(name, sides, Grouping.POOLED, options.level)
         yield plain_row(contest, entrant, name, found.estimate, f"rater={rater}", found.reason)
     if len(raters) > 1 and contest.scale.classes:
@@ -205,9 +208,7 @@ def _averaged(contest: Contest, entrant: Entrant, name: str, samples: FloatArray
     values: FloatArray = np.full(len(samples), np.nan)
     np.divide(np.where(usable, samples, 0.0).sum(axis=1), count, out=values, where=count > 0)
     where = ~np.isnan(values) & (~np.isnan(entrant.ratings)).any(axis=1)
-    sides = Sides(values, entrant.ratings, contest.groups, contest.systems, entrant.scale).where(
-        np.asarray(where)
-    )
+    sides = contest.beside(entrant, values, entrant.ratings).where(np.asarray(where))
     found = None if name in EXTRA or not where.any() else _linearized(name, sides)
     if found is None:
         return None
@@ -265,13 +266,15 @@ def _linearized(name: str, sides: Sides) -> tuple[Linearized, np.ndarray] | None
     if isinstance(function, str):
         return None
     if name not in ON_MAJORITY:
-        found = function(sides.judge, sides.human)
+        found = weighted_function(name, function, sides.copies)(sides.judge, sides.human)
         kept = np.ones(sides.judge.size, dtype=bool)
     else:
         classes = sides.classes
         if isinstance(classes, str) or classes[0].size == 0:
             return None
-        found, kept = function(classes[0], classes[1]), classes[2]
+        kept = classes[2]
+        copies = None if sides.copies is None else sides.copies[kept]
+        found = weighted_function(name, function, copies)(classes[0], classes[1])
     return (found, kept) if isinstance(found, Linearized) else None
 
 
@@ -305,13 +308,16 @@ def compared(
     function = pair_function(name, a.scale)
     if name in EXTRA or isinstance(function, str) or (name not in RANK and b.scale != a.scale):
         return undefined("the two can't be compared by this statistic", n=a.judge.size, level=level)
-    one, two, human, groups = a.judge, b.judge, a.human, a.groups
+    one, two, human, groups, copies = a.judge, b.judge, a.human, a.groups, a.copies
     if name in ON_MAJORITY:
         ours, theirs = a.classes, b.classes
         if isinstance(ours, str) or isinstance(theirs, str):
             return undefined("no common classes", n=a.judge.size, level=level)
         one, human, kept = ours
         two, groups = theirs[0], groups[kept]
+        copies = None if copies is None else copies[kept]
+    if grouping is not Grouping.BY_GROUP:
+        function = weighted_function(name, function, copies)
     if second.kind is Kind.BASELINE:
         own = function(two, human)
         two = -two if own.value is not None and own.value < 0 else two

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from evalharness.analysis.agreement.drawing import REPEATABLE, WEIGHTED
 from evalharness.analysis.agreement.scales import Scale
 from evalharness.errors import InputError
 from evalharness.stats.arrays import BoolArray, FloatArray, IntArray
@@ -24,6 +25,7 @@ from evalharness.stats.pairwise_accuracy import tie_calibrated_accuracy, tie_cal
 from evalharness.stats.significance import Significance
 from evalharness.stats.soft_pairwise import soft_pairwise_accuracy
 from evalharness.stats.undefined import Cause
+from evalharness.stats.weighting import repeated, weighted
 
 ON_MAJORITY = frozenset(
     {
@@ -128,7 +130,8 @@ class Measured:
 class Sides:
     """A judge (n,) and its raters (n, r), NaN where a rating is missing, on the same items.
 
-    ``groups`` (n,) are the clusters, ``systems`` (n,) the systems under test, None where there is one only.
+    ``groups`` (n,) are the clusters, ``systems`` (n,) the systems under test, None where there is one only. ``copies``
+    (n,) say how often each item counts, None where all count alike.
     """
 
     judge: FloatArray
@@ -136,11 +139,22 @@ class Sides:
     groups: IntArray
     systems: IntArray | None
     scale: Scale
+    copies: IntArray | None = None
 
     def where(self, mask: BoolArray) -> Sides:
         """The same on some of the items."""
-        systems = None if self.systems is None else self.systems[mask]
-        return Sides(self.judge[mask], self.ratings[mask], self.groups[mask], systems, self.scale)
+        return self._at(mask)
+
+    def repeated(self) -> Sides:
+        """Each item as often as it counts, and all counting alike."""
+        return self if self.copies is None else replace(self._at(repeated(self.copies)), copies=None)
+
+    def _at(self, places: BoolArray | IntArray) -> Sides:
+        systems = None if self.systems is None else self.systems[places]
+        copies = None if self.copies is None else self.copies[places]
+        return Sides(
+            self.judge[places], self.ratings[places], self.groups[places], systems, self.scale, copies
+        )
 
     @cached_property
     def complete(self) -> Sides:
@@ -201,11 +215,15 @@ def measure(name: str, sides: Sides, grouping: Grouping, level: float = 0.95) ->
     if grouping in (Grouping.BY_SYSTEM, Grouping.SYSTEM) and both.systems is None:
         return Measured(undefined("the data name fewer than two systems", n=both.judge.size, level=level))
     if name in EXTRA:
-        return _extra(name, both, grouping, level)
+        found_extra = _extra(name, both, grouping, level)
+        if both.copies is None or name not in REPEATABLE or grouping is not Grouping.POOLED:
+            return found_extra
+        return _reweighted(found_extra, _extra(name, both.repeated(), grouping, level))
     function = pair_function(name, both.scale)
     if isinstance(function, str):
         return Measured(undefined(function, n=both.judge.size, level=level))
     if name not in ON_MAJORITY:
+        function = weighted_function(name, function, both.copies if grouping is Grouping.POOLED else None)
         found = _averaged(function, both.judge, both.human, both, None, grouping, level)
         return _measured(found, swapped=name == "somers_d")
     classes = both.classes
@@ -214,7 +232,19 @@ def measure(name: str, sides: Sides, grouping: Grouping, level: float = 0.95) ->
     judge, human, kept = classes
     if grouping is Grouping.SYSTEM:
         return Measured(undefined("means of systems are no classes", n=judge.size, level=level))
+    copies = both.copies[kept] if both.copies is not None and grouping is Grouping.POOLED else None
+    function = weighted_function(name, function, copies)
     return _measured(_averaged(function, judge, human, both, kept, grouping, level))
+
+
+def weighted_function(name: str, function: PairStatistic, copies: IntArray | None) -> PairStatistic:
+    """The function with each item counted as often as ``copies`` (n,) say, where the statistic has such a form."""
+    return function if copies is None or name not in WEIGHTED else weighted(function, copies)
+
+
+def _reweighted(plain: Measured, found: Measured) -> Measured:
+    """A figure of repeated items with the counts of the items themselves."""
+    return replace(found, estimate=replace(found.estimate, n=plain.estimate.n))
 
 
 def _averaged(

@@ -113,7 +113,8 @@ class Ratings:
     """All labels of one criterion on items of one unit.
 
     ``codes`` (items, raters) index ``values``, the distinct values as written; -1 where a rater gave none. Second looks
-    stand apart: ``looks`` holds (item, rater, code of the first look, code of the later one).
+    stand apart: ``looks`` holds (item, rater, code of the first look, code of the later one). ``chances`` (items,) are
+    the probabilities with which the items had been drawn for labelling, NaN where the labels don't say.
     """
 
     criterion: str
@@ -124,6 +125,7 @@ class Ratings:
     codes: IntArray
     looks: tuple[tuple[int, int, int, int], ...]
     where: Mapping[Value, tuple[str, int]]
+    chances: FloatArray
 
     @property
     def count(self) -> int:
@@ -152,19 +154,22 @@ def _ratings(entries: Sequence[PlacedLabel], unit: Unit, facts: Mapping[str, Dia
     rows, columns = _positions(items), _positions(raters)
     numbers = _positions(values)
     codes = np.full((len(items), len(raters)), -1, dtype=np.intp)
+    chances = np.full(len(items), np.nan)
     later = []
     where: dict[Value, tuple[str, int]] = {}
     for entry in entries:
         label = entry.label
         where.setdefault(label.value, (label.source, label.line))
         place = rows[entry.item], columns[label.rater]
+        if label.probability is not None:
+            chances[place[0]] = label.probability
         if label.repeat == 0:
             codes[place] = numbers[label.value]
         else:
             later.append((*place, numbers[label.value]))
     looks = tuple((i, j, int(codes[i, j]), code) for i, j, code in sorted(later) if codes[i, j] >= 0)
     name = min(e.label.criterion for e in entries)
-    return Ratings(name, unit, tuple(items), tuple(raters), tuple(values), codes, looks, where)
+    return Ratings(name, unit, tuple(items), tuple(raters), tuple(values), codes, looks, where, chances)
 
 
 def _positions(things: Sequence[object]) -> dict[object, int]:

@@ -29,7 +29,8 @@ class Kind(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Row:
     """One figure. ``undefined`` counts the groups (or systems) without a value, ``reason`` says why; ``slice`` is
-    empty for all items."""
+    empty for all items. ``weighted`` says whether items drawn with unequal probabilities are weighted by them, None
+    where they were not drawn so."""
 
     scorer: str
     rubric: str
@@ -42,6 +43,7 @@ class Row:
     reason: str = ""
     kind: Kind = Kind.JUDGE
     unit: Unit = Unit.TURN
+    weighted: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from evalharness.data.labels.raw import SOMEBODY, LabelOptions, RawLabel, RawPair, text_of, turn_of, value_of
+from evalharness.data.labels.raw import (
+    SOMEBODY,
+    LabelOptions,
+    RawLabel,
+    RawPair,
+    probability_of,
+    text_of,
+    turn_of,
+    value_of,
+)
 from evalharness.data.reading import Record, RecordError
 from evalharness.data.words import json_kind, quoted
 
@@ -52,7 +61,7 @@ def label_studio_labels(record: Record, options: LabelOptions) -> Iterator[RawLa
                 continue
             yield RawLabel(
                 dialogue, turn_of(data, "turn", options), str(result["from_name"]), rater, rating,
-                record.source, record.line,
+                record.source, record.line, probability=probability_of(data, options),
             )  # fmt: skip
 
 
@@ -93,8 +102,9 @@ def argilla_labels(record: Record, options: LabelOptions) -> Iterator[RawLabel |
             yield "no value"
             continue
         yield RawLabel(
-            dialogue, turn_of(place, "turn", options), question, user, found, record.source, record.line
-        )
+            dialogue, turn_of(place, "turn", options), question, user, found, record.source, record.line,
+            probability=probability_of(place, options),
+        )  # fmt: skip
 
 
 def _argilla_responses(responses: Any) -> Iterator[tuple[str, str, Any, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -18,7 +19,8 @@ class RawLabel:
     """One rating as written: ``turn`` is an index, a message id or ``reply N``, None for the whole dialogue.
 
     ``dialogue`` is whatever names the dialogue in the file (its id, or the value of another key). ``value`` keeps its
-    written type: ``"4"`` and 4 are told apart until all labels of a criterion are known.
+    written type: ``"4"`` and 4 are told apart until all labels of a criterion are known. ``probability`` is that with
+    which the item had been drawn for labelling, None where the file does not say.
     """
 
     dialogue: str
@@ -30,6 +32,7 @@ class RawLabel:
     line: int
     repeat: int = 0
     comment: str = ""
+    probability: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,3 +129,20 @@ def repeat_of(value: Mapping[str, Any], options: LabelOptions) -> int:
             f"repeat can't be {quoted(str(found))}", "Write 0 for the first look, 1 for the second …"
         )
     return number
+
+
+def probability_of(value: Mapping[str, Any], options: LabelOptions) -> float | None:
+    """The chance with which the item had been drawn for labelling: above 0 and at most 1; None where absent."""
+    found = value.get(options.fields.get("probability", "probability"))
+    if found is None or found == "":
+        return None
+    try:
+        chance = math.nan if isinstance(found, bool) else float(found)
+    except (TypeError, ValueError):
+        chance = math.nan
+    if not 0.0 < chance <= 1.0:
+        raise RecordError(
+            f"probability can't be {quoted(str(found))}",
+            "Write the chance with which the item was drawn for labelling, above 0 and at most 1, or leave it empty.",
+        )
+    return chance

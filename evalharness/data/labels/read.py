@@ -172,23 +172,21 @@ def _raw(label: Label | PairLabel, source: str, line: int) -> RawLabel | RawPair
 def typed_values(labels: Sequence[RawLabel]) -> tuple[list[RawLabel], list[Problem]]:
     """Labels with the values of each criterion of one type, and a problem for each criterion that mixes types.
 
-    Text that reads as numbers throughout a criterion (as in CSV) becomes numbers; nothing else is converted.
+    Text that reads as numbers throughout a criterion of a file (as in CSV) becomes numbers; nothing else is converted.
     """
-    by_criterion: dict[str, list[RawLabel]] = defaultdict(list)
+    by_file: dict[tuple[str, str], list[RawLabel]] = defaultdict(list)
     for label in labels:
-        by_criterion[label.criterion].append(label)
-    problems: list[Problem] = []
-    numeric: set[str] = set()
-    for criterion, group in by_criterion.items():
-        kinds = {_kind(label.value) for label in group}
-        if kinds == {"digits"}:
-            numeric.add(criterion)
-        elif len(kinds) > 1:
-            problems.append(_mixed(criterion, group))
+        by_file[label.criterion, label.source].append(label)
+    numeric = {key for key, group in by_file.items() if {_kind(label.value) for label in group} == {"digits"}}
     typed = [
-        replace(label, value=float(label.value)) if label.criterion in numeric else label for label in labels
+        replace(label, value=float(label.value)) if (label.criterion, label.source) in numeric else label
+        for label in labels
     ]
-    return typed, problems
+    by_criterion: dict[str, list[RawLabel]] = defaultdict(list)
+    for label in typed:
+        by_criterion[label.criterion].append(label)
+    mixed = [group for group in by_criterion.values() if len({_kind(label.value) for label in group}) > 1]
+    return typed, [_mixed(group[0].criterion, group) for group in mixed]
 
 
 def _kind(value: float | str) -> str:

@@ -10,6 +10,7 @@ from evalharness.data.labels.raw import (
     LabelOptions,
     RawLabel,
     RawPair,
+    probability_of,
     repeat_of,
     text_of,
     turn_of,
@@ -18,7 +19,8 @@ from evalharness.data.labels.raw import (
 from evalharness.data.reading import Record, RecordError
 from evalharness.data.words import quoted
 
-OURS = frozenset({"dialogue", "turn", "rater", "repeat", "comment", "criterion", "value", "group", "system"})
+_DESCRIBING = {"dialogue", "turn", "rater", "repeat", "comment", "probability"}
+OURS = frozenset({*_DESCRIBING, "criterion", "value", "group", "system"})
 _SIDES = {"a": "a", "b": "b", "tie": "tie", "model_a": "a", "model_b": "b", "tie (inconsistent)": "tie"}
 
 
@@ -54,6 +56,7 @@ def long_labels(record: Record, options: LabelOptions) -> Iterator[RawLabel | Ra
         line=record.line,
         repeat=repeat_of(value, options),
         comment=text_of(value, "comment", options, default=""),
+        probability=probability_of(value, options),
     )
 
 
@@ -90,6 +93,7 @@ def wide_labels(record: Record, options: LabelOptions) -> Iterator[RawLabel | Ra
     rater = text_of(value, "rater", options, default=SOMEBODY)
     repeat = repeat_of(value, options)
     comment = text_of(value, "comment", options, default="")
+    chance = probability_of(value, options)
     for name, cell in value.items():
         if name in known:
             continue
@@ -97,4 +101,6 @@ def wide_labels(record: Record, options: LabelOptions) -> Iterator[RawLabel | Ra
         if rating is None:
             yield "no value"
         else:
-            yield RawLabel(dialogue, turn, name, rater, rating, record.source, record.line, repeat, comment)
+            yield RawLabel(
+                dialogue, turn, name, rater, rating, record.source, record.line, repeat, comment, chance
+            )

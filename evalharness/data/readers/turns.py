@@ -156,7 +156,7 @@ def _number(row: Record, column: str) -> float:
     except (TypeError, ValueError):
         number = math.nan
     if not math.isfinite(number):
-        raise RecordError(f"row {row.line}: {column!r} is not a number")
+        raise RecordError(f"line {row.line}: {column!r} is not a number")
     return number
 
 
@@ -223,4 +223,4 @@ def _flag(row: Record, cell: Any) -> bool:
     word = str(cell).strip().lower()
     if word in _TRUE or word in _FALSE:
         return word in _TRUE
-    raise RecordError(f"row {row.line}: 'given' is {word[:20]!r}", "Write true or false.")
+    raise RecordError(f"line {row.line}: 'given' is {word[:20]!r}", "Write true or false.")

@@ -12,7 +12,15 @@ from rich.text import Text
 from evalharness.analysis.agreement.budget import BudgetRow
 from evalharness.analysis.agreement.types import Agreement, CriterionReport, Row
 from evalharness.core.text import one_line
-from evalharness.report.agreement.selection import Line, grouping_of, lines_of, rows_of, statistics_of, title
+from evalharness.report.agreement.selection import (
+    Line,
+    grouping_of,
+    lines_of,
+    remark,
+    rows_of,
+    statistics_of,
+    title,
+)
 from evalharness.report.figures import NOTHING, interval, number
 
 _SHOWN_METRICS = 12
@@ -29,7 +37,7 @@ def agreement_text(
     )  # fmt: skip
     console.print(Text(one_line(agreement.summary, 2000)))
     for note in agreement.notes:
-        console.print(Text(f"note: {one_line(note, 300)}"))
+        console.print(Text(f"note: {one_line(note, 800)}"))
     for report in agreement.criteria:
         console.print(Text(""))
         console.print(Text(heading(report), style="bold"))
@@ -109,7 +117,7 @@ def _all_rows(rows: Iterable[Row]) -> Table:
         table.add_row(
             Text(one_line(row.scorer, 40)), Text(one_line(row.statistic, 60)), Text(row.grouping),
             Text(one_line(row.slice, 40)), Text(interval(row.estimate)), Text(f"{row.estimate.n:,}"),
-            Text(f"{row.estimate.groups:,}"), Text(str(row.undefined)), Text(one_line(row.reason, 80)),
+            Text(f"{row.estimate.groups:,}"), Text(str(row.undefined)), Text(one_line(remark(row), 120)),
         )  # fmt: skip
     return table
 

@@ -74,6 +74,7 @@ def row_json(row: Row) -> dict[str, Json]:
         "groups": estimate.groups,
         "undefined": row.undefined,
         "reason": row.reason or None,
+        "weighted": row.weighted,
     }
 
 

@@ -24,7 +24,15 @@ from evalharness.report.agreement.charts import (
     heats_of,
 )
 from evalharness.report.agreement.console import heading, sentences
-from evalharness.report.agreement.selection import Line, grouping_of, lines_of, rows_of, statistics_of, title
+from evalharness.report.agreement.selection import (
+    Line,
+    grouping_of,
+    lines_of,
+    remark,
+    rows_of,
+    statistics_of,
+    title,
+)
 from evalharness.report.figures import interval, number
 
 _MOST_ROWS = 2_000
@@ -60,6 +68,7 @@ def agreement_page(agreement: Agreement, name: str) -> str:
             parts=parts_of(agreement),
             interval=interval,
             number=number,
+            remark=remark,
         )
     )
 

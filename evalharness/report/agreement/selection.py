@@ -49,6 +49,12 @@ def title(name: str) -> str:
     return TITLES.get(name, name.replace("_", " "))
 
 
+def remark(row: Row) -> str:
+    """What a reader of a single figure has to know: why it is undefined, what is behind it, whether it is weighted."""
+    alone = "of the labelled items alone, not weighted" if row.weighted is False else ""
+    return "; ".join(part for part in (row.reason, alone) if part)
+
+
 def rows_of(agreement: Agreement, report: CriterionReport) -> list[Row]:
     """The rows of a criterion."""
     return [row for row in agreement.rows if row.criterion == report.criterion and row.unit is report.unit]

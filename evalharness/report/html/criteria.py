@@ -103,6 +103,7 @@ class CriterionView:
     pass_interval: str
     counts: Counts
     bounds: str
+    calibrated: str
     samples: str
     unfound: Count | None
     spread: str
@@ -178,6 +179,7 @@ def _criterion(summary: ColumnSummary, number_: int) -> CriterionView:
         pass_text="" if rate is None else percent(rate.value),
         pass_interval="" if rate is None else percent_interval(rate),
         counts=counts_of(summary.tally, number_),
+        calibrated="" if summary.calibrated is None else f"calibrated {interval(summary.calibrated.mean)}",
         bounds="" if summary.bounds is None else f"{number(summary.bounds[0])} … {number(summary.bounds[1])}",
         samples="" if summary.samples is None else f"{summary.samples[0]:,}/{summary.samples[1]:,}",
         unfound=Count(summary.uncited, filter_link(c=number_, flag="unfound")) if summary.uncited else None,

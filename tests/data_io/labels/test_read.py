@@ -166,3 +166,23 @@ def test_unknown_format_and_empty_file(tmp_path: Path) -> None:
         read(tmp_path / "l.jsonl", "{}", format="longish")
     with pytest.raises(InputError):
         read(tmp_path / "l.jsonl", "")
+
+
+def test_csv_and_json_files_of_the_same_criterion_go_together(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("dialogue,criterion,rater,value\na,tone,x,4\n")
+    (tmp_path / "b.jsonl").write_text('{"dialogue": "b", "criterion": "tone", "rater": "x", "value": 3}\n')
+    found = read_labels([str(tmp_path / "a.csv"), str(tmp_path / "b.jsonl")])
+    assert [label.value for label in found.labels] == [4.0, 3.0]
+
+
+def test_the_probability_of_the_draw_is_read(tmp_path: Path) -> None:
+    found = read(tmp_path / "l.csv", "dialogue,criterion,value,probability\na,tone,4,0.25\nb,tone,4,\n")
+    assert [label.probability for label in found.labels] == [0.25, None]
+    wide = read(tmp_path / "w.csv", "dialogue,tone,probability\na,4,0.5\n")
+    assert [(label.criterion, label.probability) for label in wide.labels] == [("tone", 0.5)]
+    studio = {
+        "data": {"dialogue": "a", "turn": 1, "probability": 0.5},
+        "annotations": [{"completed_by": 1, "result": [{"from_name": "tone", "value": {"rating": 4}}]}],
+    }
+    (label,) = read(tmp_path / "s.json", json.dumps([studio])).labels
+    assert label.probability == 0.5

@@ -29,7 +29,7 @@ def rejections(path: str, **options: object) -> list[str]:
 
 def test_rows_become_dialogues(tmp_path: Path) -> None:
     first, second = reads(csv(tmp_path, *ROWS))
-    assert (first.dialogue.id, first.origin.line, second.origin.line) == ("c1", 1, 3)
+    assert (first.dialogue.id, first.origin.line, second.origin.line) == ("c1", 2, 4)
     assert talk(first.dialogue) == [("user", "Where is it?"), ("assistant", "At the hub, I think")]
     assert first.dialogue.messages[1].references == ("At the hub.",)
     assert first.dialogue.messages[1].context == (Document("t", "d"),)
@@ -104,12 +104,12 @@ def test_cells_with_json(tmp_path: Path) -> None:
             "id,turn,role,content\n",
             "two rows of the dialogue have the same 'turn'",
         ),
-        (["a,one,user,x\n"], "id,turn,role,content\n", "row 1: 'turn' is not a number"),
-        (["a,nan,user,x\n"], "id,turn,role,content\n", "row 1: 'turn' is not a number"),
+        (["a,one,user,x\n"], "id,turn,role,content\n", "line 2: 'turn' is not a number"),
+        (["a,nan,user,x\n"], "id,turn,role,content\n", "line 2: 'turn' is not a number"),
         ([",user,x\n"], "id,role,content\n", "does not say which dialogue it belongs to"),
         (["user,x\n"], "role,content\n", "--map id=COLUMN"),
         (["a,wizard,x\n"], "id,role,content\n", "the role 'wizard' is unknown"),
-        (["a,bot,x,perhaps\n"], "id,role,content,given\n", "row 1: 'given' is 'perhaps'"),
+        (["a,bot,x,perhaps\n"], "id,role,content,given\n", "line 2: 'given' is 'perhaps'"),
         (
             ["a,user,x,g1\n", "a,bot,y,g2\n"],
             "id,role,content,group\n",
@@ -120,7 +120,7 @@ def test_cells_with_json(tmp_path: Path) -> None:
 def test_what_is_wrong_is_said(tmp_path: Path, rows: list[str], header: str, words: str) -> None:
     (text,) = rejections(csv(tmp_path, *rows, header=header))
     assert words in text
-    assert text.startswith(f"{tmp_path}/a.csv:1: ")
+    assert text.startswith(f"{tmp_path}/a.csv:2: ")
 
 
 def test_a_bad_row_or_dialogue_does_not_lose_the_others(tmp_path: Path) -> None:
