@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from evalharness.analysis.accumulate import ClusteredMean, Distribution, rate_estimate
+from evalharness.analysis.panels import PanelSums
 from evalharness.analysis.types import Analysis, ColumnSummary, CorpusScore, RunFacts, SystemRow, Tally
 from evalharness.core.metric import CorpusMetric
 from evalharness.core.rubric import PassRule
@@ -63,9 +64,11 @@ class _ColumnSums:
         self.asked = 0
         self.uncited = 0
         self.warnings: Counter[str] = Counter()
+        self.panel = PanelSums()
 
     def add(self, row: OutcomeRow, result: Result) -> None:
         self.all.add(row.cluster, result)
+        self.panel.add(result)
         if row.system:
             self.systems.setdefault(row.system, _Group(self.rule)).add(row.cluster, result)
         if isinstance(result, Score):
@@ -104,6 +107,7 @@ class _ColumnSums:
             samples=(self.usable, self.asked) if self.asked else None,
             uncited=self.uncited,
             warnings=_ranked(self.warnings),
+            panel=self.panel.summary(),
         )
 
     def _system(self, name: str) -> SystemRow:

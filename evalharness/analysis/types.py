@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from evalharness.analysis.panels import PanelSummary
 from evalharness.core.scores import Column
 from evalharness.stats.estimate import Estimate
 
@@ -69,7 +70,8 @@ class ColumnSummary:
     ``mean`` is over scored items, its interval clustered by group; undefined for nominal columns. ``bounds`` are the
     means that would hold if every failed and pending item had the worst or the best value of the scale: there when
     something is missing and the scale is bounded. ``samples`` are usable and asked verdicts where several were asked,
-    ``uncited`` counts scores with evidence that is not in the dialogue, ``warnings`` what scorers said about scores.
+    ``uncited`` counts scores with evidence that is not in the dialogue, ``warnings`` what scorers said about scores;
+    ``panel`` is there where several judges made the scores.
     """
 
     column: Column
@@ -84,6 +86,7 @@ class ColumnSummary:
     samples: tuple[int, int] | None = None
     uncited: int = 0
     warnings: tuple[tuple[str, int], ...] = ()
+    panel: PanelSummary | None = None
 
 
 @dataclass(frozen=True, slots=True)

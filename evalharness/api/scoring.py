@@ -32,6 +32,7 @@ from evalharness.engine.judging import item_count
 from evalharness.engine.plan import Limits, RunPlan, check_distinct, check_unchanged, scorer_key, title
 from evalharness.engine.progress import Progress, Silent
 from evalharness.engine.run import Finished, execute
+from evalharness.engine.settling import check_settling, settle
 from evalharness.engine.shards import Shard, only_shard
 from evalharness.errors import UsageError
 from evalharness.judges.options import JudgeOptions
@@ -48,7 +49,8 @@ class ScoreJob:
 
     ``metrics`` and ``checks`` are specifications like ``bleu`` and ``contains:refund``; ``judges`` like
     ``openai:MODEL`` or ``alias=local:smollm2``; ``rubrics`` names or paths: every judge answers every rubric.
-    ``offline`` answers from the verdict cache alone: a model that would have to be reached stops its judge.
+    ``composed_judges`` are those that the settings make of others. ``offline`` answers from the verdict cache alone: a
+    model that would have to be reached stops its judge.
     """
 
     sources: tuple[str, ...]
@@ -61,6 +63,7 @@ class ScoreJob:
     limits: Limits = field(default_factory=Limits)
     judge_options: JudgeOptions = field(default_factory=JudgeOptions)
     model_options: Mapping[str, Json] = field(default_factory=dict)
+    composed_judges: Mapping[str, Json] = field(default_factory=dict)
     prices: Mapping[str, Json] = field(default_factory=dict)
     skip_bad_lines: bool = False
     update: bool = False
@@ -105,6 +108,7 @@ def run_score(job: ScoreJob, progress: Progress | None = None, stdin: BinaryIO |
         _record_plan(ledger, job, plan)
         desk = make_desk(ledger, plan, job, stack.callback)
         finished = execute(ledger, desk, plan, watcher)
+        settle(ledger, plan)
         seconds = time.monotonic() - started
         ledger.set("partial", _partial(finished))
         analysis = analyse_ledger(ledger, plan.metrics, partial=_partial(finished))
@@ -137,12 +141,13 @@ def make_plan(job: ScoreJob) -> RunPlan:
     """The scorers that a job names, checked against each other."""
     check_paired(job)
     rubrics = [load_rubric(name) for name in job.rubrics]
-    judges = make_judges(job.judges, rubrics, job.judge_options, job.model_options)
+    judges = make_judges(job.judges, rubrics, job.judge_options, job.model_options, job.composed_judges)
     specs = job.metrics or (() if judges else ("surface",))
     metrics: tuple[Metric, ...] = parse_metrics(specs)
     shard = "" if job.shard is None else str(job.shard)
     plan = RunPlan(metrics, judges, job.turns, job.limits, job.epoch, job.retry_failed, job.use_cache, shard)
     check_distinct(plan)
+    check_settling(plan)
     return plan
 
 
