@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from evalharness.analysis.accumulate import ClusteredMean, Distribution, rate_estimate
+from evalharness.analysis.panels import PanelSums
 from evalharness.analysis.types import (
     Analysis,
     CalibratedMean,
@@ -77,9 +78,11 @@ class _ColumnSums:
         self.asked = 0
         self.uncited = 0
         self.warnings: Counter[str] = Counter()
+        self.panel = PanelSums()
 
     def add(self, row: OutcomeRow, result: Result) -> None:
         self.all.add(row.cluster, result)
+        self.panel.add(result)
         if row.system:
             self.systems.setdefault(row.system, _Group(self.rule)).add(row.cluster, result)
         if isinstance(result, Score):
@@ -122,6 +125,7 @@ class _ColumnSums:
             uncited=self.uncited,
             warnings=_ranked(self.warnings),
             calibrated=self._calibrated(),
+            panel=self.panel.summary(),
         )
 
     def _calibrated(self) -> CalibratedMean | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from evalharness.analysis.panels import PanelSummary
 from evalharness.core.scores import Column
 from evalharness.stats.estimate import Estimate
 
@@ -85,7 +86,8 @@ class ColumnSummary:
     means that would hold if every failed and pending item had the worst or the best value of the scale: there when
     something is missing and the scale is bounded. ``samples`` are usable and asked verdicts where several were asked,
     ``uncited`` counts scores with evidence that is not in the dialogue, ``warnings`` what scorers said about scores.
-    ``calibrated`` is there for judges with a calibration; everything else is of raw scores.
+    ``panel`` is there where several judges made the scores, ``calibrated`` for judges with a calibration; everything
+    else is of raw scores.
     """
 
     column: Column
@@ -101,6 +103,7 @@ class ColumnSummary:
     uncited: int = 0
     warnings: tuple[tuple[str, int], ...] = ()
     calibrated: CalibratedMean | None = None
+    panel: PanelSummary | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,7 @@ from evalharness.engine.plan import (
 )
 from evalharness.engine.progress import Progress, Silent
 from evalharness.engine.run import Finished, execute
+from evalharness.engine.settling import check_settling, settle
 from evalharness.engine.shards import Shard, only_shard
 from evalharness.errors import UsageError
 from evalharness.judges.interface import Judge
@@ -59,8 +60,9 @@ class ScoreJob:
 
     ``metrics`` and ``checks`` are specifications like ``bleu`` and ``contains:refund``; ``judges`` like
     ``openai:MODEL`` or ``alias=local:smollm2``; ``rubrics`` names or paths: every judge answers every rubric.
-    ``offline`` answers from the verdict cache alone: a model that would have to be reached stops its judge.
     ``calibration`` is a file of `evalharness calibrate`: scores of the judges that it was made for are calibrated, too.
+    ``composed_judges`` are those that the settings make of others. ``offline`` answers from the verdict cache alone: a
+    model that would have to be reached stops its judge.
     """
 
     sources: tuple[str, ...]
@@ -73,6 +75,7 @@ class ScoreJob:
     limits: Limits = field(default_factory=Limits)
     judge_options: JudgeOptions = field(default_factory=JudgeOptions)
     model_options: Mapping[str, Json] = field(default_factory=dict)
+    composed_judges: Mapping[str, Json] = field(default_factory=dict)
     prices: Mapping[str, Json] = field(default_factory=dict)
     skip_bad_lines: bool = False
     update: bool = False
@@ -120,6 +123,7 @@ def run_score(job: ScoreJob, progress: Progress | None = None, stdin: BinaryIO |
         _record_plan(ledger, job, plan, curves)
         desk = make_desk(ledger, plan, job, stack.callback)
         finished = execute(ledger, desk, plan, watcher)
+        settle(ledger, plan)
         seconds = time.monotonic() - started
         ledger.set("partial", _partial(finished))
         analysis = analyse_ledger(ledger, plan.metrics, partial=_partial(finished))
@@ -153,13 +157,14 @@ def make_plan(job: ScoreJob) -> RunPlan:
     """The scorers that a job names, checked against each other."""
     check_paired(job)
     rubrics = [load_rubric(name) for name in job.rubrics]
-    judges = make_judges(job.judges, rubrics, job.judge_options, job.model_options)
+    judges = make_judges(job.judges, rubrics, job.judge_options, job.model_options, job.composed_judges)
     specs = job.metrics or (() if judges else ("surface",))
     metrics: tuple[Metric, ...] = parse_metrics(specs)
     shard = "" if job.shard is None else str(job.shard)
     plan = RunPlan(metrics, judges, job.turns, job.limits, job.epoch, job.retry_failed, job.use_cache, shard)
     check_distinct(plan)
     check_needs(plan)
+    check_settling(plan)
     return plan
 
 

@@ -4,15 +4,18 @@
       metric: [bleu, rouge]
       rubric: [support-reply]
       judge: [openai:gpt-6-luna]
+    judges:
+      jury: {panel: [openai:gpt-6-luna, anthropic:claude-haiku-5-5], combine: median}
     models:
       my-model: {temperature: true}
 
-Keys under a command are its option names. A file in the working folder may set defaults; it can neither hold a key nor
-send one to another host (see ``llm.keys``).
+Keys under a command are its option names; ``judges`` are judges made of others (see ``judges.compose``). A file in the
+working folder may set defaults; it can neither hold a key nor send one to another host (see ``llm.keys``).
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +26,7 @@ from evalharness.errors import ConfigError, Problem
 DEFAULT = "evalharness.yaml"
 _ONLY_ASKED = frozenset({"insecure-http", "insecure_http"})
 """Options that a file may not set: a file in the working folder must not weaken what protects keys and dialogues."""
-_SECTIONS = ("models", "prices")
+_SECTIONS = ("judges", "models", "prices")
 
 
 def apply_config(context: click.Context, name: str | None) -> None:
@@ -37,7 +40,21 @@ def apply_config(context: click.Context, name: str | None) -> None:
 
     settings = load_mapping(path)
     context.obj = {section: settings.pop(section, {}) for section in _SECTIONS}
+    _check_judges(context.obj["judges"], path)
     context.default_map = _defaults(context, settings, path)
+
+
+def _check_judges(judges: Any, path: Path) -> None:
+    """The section ``judges`` must hold definitions under plain names, which no other judge's name can be taken for."""
+    if not isinstance(judges, dict):
+        raise ConfigError(Problem(f"judges must hold definitions, found {judges!r}", str(path)))
+    problems = [
+        Problem(f"{name!r} is no name for a judge", str(path), fix="Use letters, digits, '_', '-' and '.'.")
+        for name in judges
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", name)
+    ]
+    if problems:
+        raise ConfigError(problems)
 
 
 def _defaults(context: click.Context, settings: dict[str, Any], path: Path) -> dict[str, Any]:

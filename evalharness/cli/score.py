@@ -180,6 +180,7 @@ def make_job(options: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
             sampling=Sampling(temperature=options["temperature"], effort=options["effort"]),
         ),
         model_options=model_options,
+        composed_judges=settings.get("judges", {}),
         prices=settings.get("prices", {}),
         skip_bad_lines=options["skip_bad_lines"],
         update=options["update"],

@@ -20,7 +20,8 @@ def to_json(result: Result) -> dict[str, Json]:
         case Failure():
             return _without_empty(
                 {_FAILED: result.cause.value, "detail": result.detail, "raw": result.raw,
-                 "samples": _samples_json(result.samples)}
+                 "samples": _samples_json(result.samples),
+                 "extra": None if result.extra is None else dict(result.extra)}
             )  # fmt: skip
         case Skip():
             return _without_empty({_SKIPPED: result.reason.value, "detail": result.detail})
@@ -30,7 +31,7 @@ def from_json(row: Mapping[str, Any]) -> Result:
     """The result that :func:`to_json` wrote."""
     if _FAILED in row:
         samples = _samples(row.get("samples", ()))
-        return Failure(Cause(row[_FAILED]), row.get("detail", ""), row.get("raw"), samples)
+        return Failure(Cause(row[_FAILED]), row.get("detail", ""), row.get("raw"), samples, row.get("extra"))
     if _SKIPPED in row:
         return Skip(SkipReason(row[_SKIPPED]), row.get("detail", ""))
     return Score(

@@ -95,12 +95,16 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A scorer tried and has no value; ``detail`` explains (never a secret), ``raw`` keeps the start of the reply."""
+    """A scorer tried and has no value; ``detail`` explains (never a secret), ``raw`` keeps the start of the reply.
+
+    ``samples`` and ``extra`` are as in :class:`Score`: what was said although it did not add up to a value.
+    """
 
     cause: Cause
     detail: str = ""
     raw: str | None = None
     samples: tuple[Value | Cause, ...] = ()
+    extra: Mapping[str, Json] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from evalharness.core.dialogue import Item, Unit
 from evalharness.core.fitted import ScoreInput
@@ -80,6 +81,24 @@ class Planned(Protocol):
 
     def requests(self, item: Item, secret: bytes) -> tuple[PlannedRequest, ...]:
         """The first requests for an item, before any repair."""
+        ...
+
+
+@runtime_checkable
+class Settled(Protocol):
+    """A judge whose verdicts depend on what was said of all items: they are settled when all are judged."""
+
+    @property
+    def needs_all_items(self) -> bool:
+        """Whether that is so of this one; if not, nothing is settled."""
+        ...
+
+    def learn(self, rows: Iterable[Sequence[Result]]) -> Mapping[str, Any]:
+        """What the results of all items say, by criterion."""
+        ...
+
+    def settled(self, results: Sequence[Result], learned: Mapping[str, Any]) -> tuple[Result, ...]:
+        """The results of one item with that known; settling twice gives the same."""
         ...
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 from evalharness.core.canonical import Json
@@ -100,19 +101,49 @@ def make_judges(
     rubrics: Iterable[Rubric],
     options: JudgeOptions | None = None,
     models: Mapping[str, Json] | None = None,
+    composed: Mapping[str, Json] | None = None,
 ) -> tuple[Judge, ...]:
     """Every judge on every rubric, judge by judge; judges of one name share their client or recordings.
 
     ``models`` is the section of that name of the settings: facts by model name; ``api`` and ``insecure_http`` beside
-    them apply to every model. Raises UsageError (also for a missing key), InputError, MissingDependencyError.
+    them apply to every model. ``composed`` is the section ``judges``: judges made of others (see ``judges.compose``).
+    Raises UsageError (also for a missing key), InputError, MissingDependencyError.
     """
-    asked = list(rubrics)
+    return _make(specs, list(rubrics), options or JudgeOptions(), models or {}, composed or {}, ())
+
+
+def _make(
+    specs: Iterable[str | JudgeSpec],
+    rubrics: Sequence[Rubric],
+    options: JudgeOptions,
+    models: Mapping[str, Json],
+    composed: Mapping[str, Json],
+    within: tuple[str, ...],
+) -> tuple[Judge, ...]:
+    """``within`` are the definitions that are being made: one of them can't be a part of itself."""
     judges: list[Judge] = []
     for spec in specs:
+        alias, name = _composed_name(spec)
+        if name in composed:
+            from evalharness.judges.compose import make_composed
+
+            if name in within:
+                raise UsageError(f"judges: {' → '.join((*within, name))}: a judge can't be a part of itself")
+            part = partial(_make, models=models, composed=composed, within=(*within, name))
+            judges.extend(make_composed(name, composed[name], alias or name, rubrics, options, part))
+            continue
         parsed = parse_spec(spec) if isinstance(spec, str) else spec
         maker = _MAKERS.get(parsed.backend) or _plugin(parsed.backend) or _make_pointwise
-        judges.extend(maker(parsed, asked, options or JudgeOptions(), models or {}))
+        judges.extend(maker(parsed, rubrics, options, models))
     return tuple(judges)
+
+
+def _composed_name(spec: str | JudgeSpec) -> tuple[str, str]:
+    """Alias and name of what may be a definition of the settings."""
+    if not isinstance(spec, str):
+        return "", ""
+    named = _ALIAS.fullmatch(spec.strip())
+    return (named.group(1), named.group(2)) if named is not None else ("", spec.strip())
 
 
 def judge_kinds() -> tuple[str, ...]:

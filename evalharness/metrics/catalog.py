@@ -10,9 +10,21 @@ from evalharness.core.dialogue import Unit
 from evalharness.errors import UsageError
 from evalharness.metrics.bleu import Bleu
 from evalharness.metrics.check_json import IsJson, load_schema
+from evalharness.metrics.check_metadata import Metadata, parse_rule
 from evalharness.metrics.check_python import PythonCheck
 from evalharness.metrics.check_text import Contains, Length, Matches
 from evalharness.metrics.check_tools import CallsTool, parse_call
+from evalharness.metrics.check_trajectory import (
+    CallsAnswered,
+    KnownTools,
+    MaxCalls,
+    NoIgnoredErrors,
+    NoRepeatedCalls,
+    NoToolErrors,
+    Trajectory,
+    ValidArguments,
+    load_tools,
+)
 from evalharness.metrics.chrf import Chrf
 from evalharness.metrics.coco import CocoBleu, CocoRougeL
 from evalharness.metrics.rouge import TYPES, Rouge
@@ -59,6 +71,23 @@ def _tool(
     )
 
 
+def _known_tools(*, file: str, name: str, must: bool = False) -> KnownTools:
+    return KnownTools(name=name, tools=load_tools(file) if file else (), must=must)
+
+
+def _valid_arguments(*, file: str, name: str, strict: bool = False, must: bool = False) -> ValidArguments:
+    return ValidArguments(name=name, tools=load_tools(file) if file else (), strict=strict, must=must)
+
+
+def _trajectory(*, tools: str = "", strict: bool = False) -> Trajectory:
+    return Trajectory(load_tools(tools) if tools else (), strict)
+
+
+def _metadata(*, rule: str, name: str, unit: Unit = Unit.DIALOGUE, must: bool = False) -> Metadata:
+    key, sign, value = parse_rule(rule)
+    return Metadata(name=name, key=key, sign=sign, value=value, unit=unit, must=must)
+
+
 METRICS: Mapping[str, Maker] = {
     "bleu": Maker(Bleu),
     "bleu:coco": Maker(CocoBleu),
@@ -70,6 +99,7 @@ METRICS: Mapping[str, Maker] = {
     "rougeL:coco": Maker(CocoRougeL),
     "surface": Maker(Surface, {"measures": ()}),
     **{name: Maker(Surface, {"measures": (name,)}) for name in MEASURES},
+    "trajectory": Maker(_trajectory),
 }
 
 CHECKS: Mapping[str, Maker] = {
@@ -85,5 +115,13 @@ CHECKS: Mapping[str, Maker] = {
     "json-schema": Maker(_json_schema, {}, "file"),
     "tool": Maker(_tool, {"negate": False}, "call"),
     "not-tool": Maker(_tool, {"negate": True}, "call"),
+    "known-tools": Maker(_known_tools, {}, "file"),
+    "valid-arguments": Maker(_valid_arguments, {}, "file"),
+    "calls-answered": Maker(CallsAnswered),
+    "no-repeated-calls": Maker(NoRepeatedCalls),
+    "no-tool-errors": Maker(NoToolErrors),
+    "no-ignored-errors": Maker(NoIgnoredErrors),
+    "max-calls": Maker(MaxCalls, {}, "limit"),
+    "metadata": Maker(_metadata, {}, "rule"),
     "python": Maker(PythonCheck, {}, "function"),
 }

@@ -60,27 +60,27 @@ class IsJson(Check):
             value = loads(unfenced(text) if self.fenced else text)
         except JsonError as error:
             return Answer(False, f"no JSON: {one_line(str(error))}")
-        return self._fits(value) if self.schema else Answer(True)
-
-    def _fits(self, value: Any) -> Answer | Failure:
-        from jsonschema.exceptions import best_match
-        from referencing.exceptions import Unresolvable
-
-        try:
-            error = best_match(_validator(self.schema).iter_errors(value))
-        except _SlowPatternError as slow:
-            return pattern_timeout(str(slow))
-        except Unresolvable as missing:
-            return _broken(f"the schema refers to {missing.ref}, which is not in it")
-        except RecursionError:
-            return _broken("the schema refers to itself without end")
-        return (
-            Answer(True) if error is None else Answer(False, one_line(f"{error.json_path}: {error.message}"))
-        )
+        return fits(self.schema, value) if self.schema else Answer(True)
 
 
 class _SlowPatternError(Exception):
     """A pattern of the schema that backtracks for too long."""
+
+
+def fits(schema: str, value: Any) -> Answer | Failure:
+    """Whether a JSON value fits a JSON Schema given as JSON text; a failure where that can't be told."""
+    from jsonschema.exceptions import best_match
+    from referencing.exceptions import Unresolvable
+
+    try:
+        error = best_match(_validator(schema).iter_errors(value))
+    except _SlowPatternError as slow:
+        return pattern_timeout(str(slow))
+    except Unresolvable as missing:
+        return _broken(f"the schema refers to {missing.ref}, which is not in it")
+    except RecursionError:
+        return _broken("the schema refers to itself without end")
+    return Answer(True) if error is None else Answer(False, one_line(f"{error.json_path}: {error.message}"))
 
 
 def _broken(detail: str) -> Failure:

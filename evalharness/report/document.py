@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from evalharness.analysis.panels import PanelSummary
 from evalharness.analysis.types import (
     Analysis,
     Bin,
@@ -70,6 +71,7 @@ def _summary(summary: ColumnSummary) -> dict[str, Json]:
         if summary.samples is None
         else {"usable": summary.samples[0], "asked": summary.samples[1]},
         "evidence_not_found": summary.uncited,
+        **({} if summary.panel is None else {"panel": _panel(summary.panel)}),
         "warnings": [{"warning": text, "count": count} for text, count in summary.warnings],
         "distribution": [_bin(part) for part in summary.distribution],
         "systems": [_system(row) for row in summary.systems],
@@ -125,6 +127,23 @@ def _tally(tally: Tally) -> Mapping[str, Json]:
         "failed": dict(tally.failed),
         "skipped": dict(tally.skipped),
         "pending": tally.pending,
+    }
+
+
+def _panel(panel: PanelSummary) -> dict[str, Json]:
+    return {
+        "disagreement": panel.disagreement,
+        "split": panel.split,
+        "members": [
+            {
+                "name": member.name,
+                "scored": member.scored,
+                "failed": dict(member.failed),
+                "skipped": member.skipped,
+                "mean": member.mean,
+            }
+            for member in panel.members
+        ],
     }
 
 

@@ -32,6 +32,8 @@ from evalharness.metrics.surface import MEASURES, Surface
 from tests.metrics.replies import turn
 
 ARGUMENTS = {
+    "max-calls": "3",
+    "metadata": "reward>=1",
     **dict.fromkeys(("contains", "not-contains", "regex", "not-regex", "tool", "not-tool"), "x"),
     **dict.fromkeys(("max-words", "min-words", "max-chars", "min-chars"), "3"),
     "python": "math.isnan",
@@ -87,7 +89,7 @@ def test_every_metric_by_its_name(name: str) -> None:
     (metric,) = parse_metrics([name])
     assert isinstance(metric, Metric)
     assert pickle.loads(pickle.dumps(metric)) == metric
-    if name not in ("rouge", "surface"):
+    if name not in ("rouge", "surface", "trajectory"):
         assert [column.criterion for column in metric.columns] == [name]
     ((*results,),) = metric.score_many([turn("a reply", "a reference")])
     assert len(results) == len(metric.columns)

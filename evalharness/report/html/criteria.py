@@ -106,6 +106,7 @@ class CriterionView:
     calibrated: str
     samples: str
     unfound: Count | None
+    split: Count | None
     spread: str
     sparks: tuple[Spark, ...]
     bars: tuple[BarView, ...]
@@ -183,14 +184,41 @@ def _criterion(summary: ColumnSummary, number_: int) -> CriterionView:
         bounds="" if summary.bounds is None else f"{number(summary.bounds[0])} … {number(summary.bounds[1])}",
         samples="" if summary.samples is None else f"{summary.samples[0]:,}/{summary.samples[1]:,}",
         unfound=Count(summary.uncited, filter_link(c=number_, flag="unfound")) if summary.uncited else None,
+        split=_split(summary, number_),
         spread=_spread(summary),
         sparks=sparks(summary.distribution),
         bars=_bars(summary, number_),
-        facts=_facts(column),
+        facts=(*_facts(column), *_members(summary)),
         signature=column.signature,
         worst_href=filter_link(c=number_, sort="worst"),
         systems=tuple(_system(row, axis, column, number_) for row in summary.systems),
     )
+
+
+def _split(summary: ColumnSummary, number_: int) -> Count | None:
+    """The items on which members of the panel differ, with the list that shows the widest apart first."""
+    if summary.panel is None or not summary.panel.split:
+        return None
+    return Count(summary.panel.split, filter_link(c=number_, flag="split", sort="disagreement"))
+
+
+def _members(summary: ColumnSummary) -> Iterable[tuple[str, str]]:
+    """A line for each member of the panel."""
+    if summary.panel is None:
+        return
+    for member in summary.panel.members:
+        parts = [f"{member.scored:,} verdicts"]
+        if member.mean is not None:
+            parts.insert(0, f"mean {number(member.mean)}")
+        parts += [f"{cause} {count:,}" for cause, count in member.failed]
+        if member.skipped:
+            parts.append(f"{member.skipped:,} not assessed")
+        yield f"member {member.name}", ", ".join(parts)
+    if summary.panel.disagreement is not None:
+        yield (
+            "disagreement",
+            f"{number(summary.panel.disagreement)} of the scale between two members, on average",
+        )
 
 
 def _figure(

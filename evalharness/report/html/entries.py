@@ -1,10 +1,11 @@
 """What the page keeps of a dialogue: a row of the index, from which lists are made, and a record, to read it by.
 
 An index row is ``[id, group, system, line, flags, messages, title, items]``, to which the page adds the source and the
-facets; an item is ``[turn, snippet, cells, unfound]`` with turn -1 for the whole dialogue, one cell for each column of
-the run, and (if any) the columns whose evidence was not found. A cell is a number, ``[0, level]`` for a nominal value,
-``[1, cause]`` for a failure, ``[2, reason]`` for a skip, and ``[]`` where there is no outcome. A record is ``{"d":
-native dialogue, "o": [[item, column, facts], …]}`` with what a result says beside its value.
+facets; an item is ``[turn, snippet, cells, unfound, split]`` with turn -1 for the whole dialogue, one cell for each
+column of the run, and (if any) the columns whose evidence was not found, and those whose panel is split with how far
+its members are apart. A cell is a number, ``[0, level]`` for a nominal value, ``[1, cause]`` for a failure, ``[2,
+reason]`` for a skip, and ``[]`` where there is no outcome. A record is ``{"d": native dialogue, "o": [[item, column,
+facts], …]}`` with what a result says beside its value.
 """
 
 from __future__ import annotations
@@ -114,7 +115,16 @@ def _index_item(
     unfound: list[Json] = [
         i for i, r in results.items() if isinstance(r, Score) and any(not e.found for e in r.evidence)
     ]
-    return [turn, text, cells, unfound] if unfound else [turn, text, cells]
+    split: list[Json] = [[i, apart] for i, r in results.items() if (apart := split_of(r)) > 0]
+    known: list[Json] = [unfound, split] if split else [unfound] if unfound else []
+    return [turn, text, cells, *known]
+
+
+def split_of(result: Result) -> float:
+    """How far the members of a panel are apart on an item, 0 where there is no panel or they agree."""
+    extra = None if isinstance(result, Skip) else result.extra
+    apart = None if extra is None else extra.get("disagreement")
+    return float(apart) if isinstance(apart, int | float) else 0.0
 
 
 def _cell(column: Column, result: Result | None) -> Json:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from evalharness.core.scores import Failure, Score
 from evalharness.report.html.columns import ColumnSet, share_of
+from evalharness.report.html.entries import split_of
 from evalharness.report.html.joining import Joined
 
 
@@ -25,7 +26,8 @@ class Interest:
     """What a dialogue has to show.
 
     ``failed`` and ``unfound`` count items with a failure and with evidence that was not found; ``low`` is None where
-    nothing has a scale; ``spread`` is the widest gap between judges on one criterion, in shares of its scale.
+    nothing has a scale; ``spread`` is the widest gap between judges on one criterion, in shares of its scale, or the
+    widest disagreement within a panel.
     """
 
     failed: int
@@ -40,8 +42,10 @@ def interest_of(joined: Joined, columns: ColumnSet) -> Interest:
     failed: set[int | None] = set()
     unfound: set[int | None] = set()
     judges: dict[tuple[int | None, str, str], list[float]] = defaultdict(list)
+    within = 0.0
     for row in joined.rows:
         for number, result in columns.results(row):
+            within = max(within, split_of(result))
             column = columns.flat[number]
             if isinstance(result, Failure):
                 failed.add(row.turn)
@@ -57,4 +61,5 @@ def interest_of(joined: Joined, columns: ColumnSet) -> Interest:
             if column.judged:
                 judges[row.turn, column.rubric, column.criterion].append(share)
     spread = max((max(shares) - min(shares) for shares in judges.values()), default=0.0)
+    spread = max(spread, min(1.0, within))
     return Interest(len(failed), len(unfound), low, spread)

@@ -36,6 +36,7 @@ const readRun = async () => {
     status: raw.columns.map(() => new Uint8Array(size)),
     why: raw.columns.map(() => new Uint8Array(size)),
     unfound: raw.columns.map(() => new Set()),
+    split: raw.columns.map(() => new Map()),
     byId: new Map(),
   };
   run.dialogues = [];
@@ -58,12 +59,13 @@ const readRun = async () => {
       end: item + items.length,
     });
     run.byId.set(id, n);
-    for (const [turn, snippet, cells, unfound] of items) {
+    for (const [turn, snippet, cells, unfound, split] of items) {
       run.itemDialogue[item] = n;
       run.itemTurn[item] = turn;
       run.snippets[item] = snippet;
       cells.forEach((cell, column) => readCell(run, column, item, cell));
       for (const column of unfound ?? []) run.unfound[column].add(item);
+      for (const [column, apart] of split ?? []) run.split[column].set(item, apart);
       item += 1;
     }
   }

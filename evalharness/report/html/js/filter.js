@@ -46,7 +46,7 @@ const dialogueTest = (run, filter) => {
 const itemTest = (run, search, filter) => {
   const tests = [];
   const columns = filter.c >= 0 && filter.c < run.columns.length ? [filter.c] : run.columns.map((_, n) => n);
-  if (filter.c >= 0 || filter.s || filter.pass || filter.flag === "unfound") {
+  if (filter.c >= 0 || filter.s || filter.pass || ["unfound", "split"].includes(filter.flag)) {
     const outcome = outcomeTest(run, filter);
     tests.push((item) => columns.some((column) => outcome(column, item)));
   }
@@ -66,6 +66,7 @@ const outcomeTest = (run, filter) => {
     if (status === NONE || (wanted && status !== wanted)) return false;
     if (filter.why && run.why[column][item] !== why) return false;
     if (filter.flag === "unfound" && !run.unfound[column].has(item)) return false;
+    if (filter.flag === "split" && !run.split[column].has(item)) return false;
     if (filter.level >= 0 && (status !== SCORED || run.why[column][item] !== filter.level)) return false;
     const value = run.values[column][item];
     if (filter.pass && passes(run.columns[column], value) !== (filter.pass === "yes")) return false;
@@ -91,7 +92,13 @@ const sortKey = (run, filter) => {
       return (item) => (goodness(item) === Infinity ? Infinity : -goodness(item));
     case "disagreement": {
       const groups = filter.c >= 0 ? [rivals(run, filter.c)] : questions(run, judged);
-      return (item) => -Math.max(0, ...groups.map((group) => gap(run, group, item)));
+      const panels = filter.c >= 0 ? [filter.c] : judged;
+      return (item) =>
+        -Math.max(
+          0,
+          ...groups.map((group) => gap(run, group, item)),
+          ...panels.map((column) => run.split[column].get(item) ?? 0),
+        );
     }
     case "failures":
       return (item) => -run.status.reduce((sum, status) => sum + (status[item] === FAILED), 0);

@@ -11,6 +11,7 @@ const SORTS = [
 const FLAGS = [
   ["", "any"],
   ["unfound", "evidence not found"],
+  ["split", "panel disagrees"],
   ["invisible", "invisible characters"],
 ];
 

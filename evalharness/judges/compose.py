@@ -1,0 +1,142 @@
+"""Judges that the settings file makes of other judges: the section ``judges`` of evalharness.yaml.
+
+    judges:
+      careful: {judge: openai:gpt-6-terra, samples: 3}
+      jury: {panel: [careful, anthropic:claude-haiku-5-5, local:smollm2], combine: median}
+
+A definition has one key that says what it is, and options of that kind. Wherever a judge is named, in a definition or
+with ``--judge``, the name of another definition will do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+from evalharness.core.canonical import Json
+from evalharness.core.registry import unknown_name
+from evalharness.core.rubric import Rubric
+from evalharness.errors import UsageError
+from evalharness.judges.interface import Judge
+from evalharness.judges.options import JudgeOptions
+from evalharness.judges.panel import Panel
+from evalharness.judges.votes import Combine
+
+Make: TypeAlias = Callable[[Sequence[str], Sequence[Rubric], JudgeOptions], Sequence[Judge]]
+"""Makes judges from their names, judge by judge, as ``spec.make_judges`` does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """One entry of the section, with what it takes to make its judges.
+
+    ``make`` makes the judges that it is made of; their names are looked up in the same section.
+    """
+
+    name: str
+    kind: str
+    options: Mapping[str, Json]
+    make: Make
+
+    @property
+    def subject(self) -> Json:
+        """What stands behind the key that says what it is."""
+        return self.options[self.kind]
+
+    def names(self) -> list[str]:
+        """The judges that stand behind that key."""
+        found = self.subject if isinstance(self.subject, list) else [self.subject]
+        if not found or not all(isinstance(name, str) for name in found):
+            raise UsageError(
+                f"{self.where}: {self.kind} names no judges", fix=f"Write {self.kind}: [JUDGE, JUDGE]."
+            )
+        return [str(name) for name in found]
+
+    @property
+    def where(self) -> str:
+        """The definition's place, for messages."""
+        return f"judges: {self.name}"
+
+    def take(self, name: str, kind: type | tuple[type, ...], words: str) -> Any:
+        """The option's value, None where it is not given; UsageError for one of another kind."""
+        value = self.options.get(name)
+        if value is None or (isinstance(value, kind) and not (isinstance(value, bool) and kind is not bool)):
+            return value
+        raise UsageError(f"{self.where}: {name} is {value!r}", fix=f"Write {words}.")
+
+
+def make_composed(
+    name: str, given: Json, called: str, rubrics: Sequence[Rubric], options: JudgeOptions, make: Make
+) -> list[Judge]:
+    """The judges of one definition, one per rubric; ``called`` is the name they bear in outcomes."""
+    if not isinstance(given, Mapping):
+        raise UsageError(f"judges: {name} is {given!r}", fix=f"Write {name}: {{panel: [JUDGE, JUDGE]}}.")
+    kinds = [key for key in given if key in KINDS]
+    if len(kinds) != 1:
+        said = f"is {' and '.join(kinds)} at once" if kinds else f"has none of {', '.join(KINDS)}"
+        raise UsageError(f"judges: {name} {said}", fix="Write exactly one of these keys.")
+    maker, allowed = KINDS[kinds[0]]
+    for key in given:
+        if key != kinds[0] and key not in allowed:
+            raise unknown_name(f"option of {kinds[0]} (judges: {name})", str(key), allowed)
+    definition = Definition(name, kinds[0], given, make)
+    return maker(definition, called, rubrics, options)
+
+
+def _make_one(
+    definition: Definition, called: str, rubrics: Sequence[Rubric], options: JudgeOptions
+) -> list[Judge]:
+    """A judge with options of its own."""
+    (name,) = definition.names() if len(definition.names()) == 1 else ("",)
+    if not name:
+        raise UsageError(
+            f"{definition.where}: judge names several", fix="Write judge: JUDGE, or panel: [JUDGE, …]."
+        )
+    own = replace(
+        options,
+        samples=definition.take("samples", int, "a whole number") or options.samples,
+        per_criterion=_or(definition.take("per_criterion", bool, "true or false"), options.per_criterion),
+        max_tokens=definition.take("max_tokens", int, "a whole number") or options.max_tokens,
+        sampling=replace(
+            options.sampling,
+            temperature=_or(
+                definition.take("temperature", (int, float), "a number"), options.sampling.temperature
+            ),
+            effort=definition.take("effort", str, "a word") or options.sampling.effort,
+        ),
+    )
+    return [*definition.make([name if "=" in name else f"{called}={name}"], rubrics, own)]
+
+
+def _make_panel(
+    definition: Definition, called: str, rubrics: Sequence[Rubric], options: JudgeOptions
+) -> list[Judge]:
+    combine = definition.take("combine", str, f"one of {', '.join(Combine)}") or Combine.MEAN.value
+    if combine not in [how.value for how in Combine]:
+        raise unknown_name(f"way to combine ({definition.where})", combine, [how.value for how in Combine])
+    quorum = definition.take("quorum", int, "a whole number")
+    return [
+        Panel(called, rubric, members, Combine(combine), quorum)
+        for rubric, members in by_rubric(definition.make(definition.names(), rubrics, options), rubrics)
+    ]
+
+
+def by_rubric(judges: Sequence[Judge], rubrics: Sequence[Rubric]) -> list[tuple[Rubric, tuple[Judge, ...]]]:
+    """Judges that were made judge by judge, rubric by rubric."""
+    each = len(rubrics)
+    return [(rubric, tuple(judges[place::each])) for place, rubric in enumerate(rubrics)]
+
+
+def _or(value: Any, otherwise: Any) -> Any:
+    return otherwise if value is None else value
+
+
+KINDS: Mapping[
+    str,
+    tuple[Callable[[Definition, str, Sequence[Rubric], JudgeOptions], list[Judge]], tuple[str, ...]],
+] = {
+    "judge": (_make_one, ("samples", "per_criterion", "max_tokens", "temperature", "effort")),
+    "panel": (_make_panel, ("combine", "quorum")),
+}
+"""What a definition may be, by the key that says so: what makes its judges, and its options."""

@@ -1,0 +1,42 @@
+"""What judges that are made of judges share: telling their requests apart, and planning them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from evalharness.core.dialogue import Item
+from evalharness.judges.interface import Ask, Judge, PlannedRequest
+from evalharness.llm.client import Client, Reply, Request
+
+
+@dataclass(frozen=True, slots=True)
+class Stepped:
+    """An ``Ask`` whose attempts are recorded under the name of a member or stage; implements ``interface.Ask``."""
+
+    ask: Ask
+    name: str
+
+    @property
+    def secret(self) -> bytes:
+        """The run's secret."""
+        return self.ask.secret
+
+    async def __call__(self, client: Client, request: Request, *, sample: int = 0, step: str = "") -> Reply:
+        """The reply, as the engine gives it."""
+        return await self.ask(client, request, sample=sample, step=f"{self.name}: {step or 'verdict'}")
+
+    def keep(self, client: Client, request: Request, reply: Reply, *, sample: int = 0) -> None:
+        """Put a reply that gave a valid verdict into the verdict cache."""
+        self.ask.keep(client, request, reply, sample=sample)
+
+
+def unique_clients(judges: Iterable[Judge]) -> tuple[Client, ...]:
+    """The clients of several judges, each once."""
+    return tuple({id(client): client for judge in judges for client in judge.clients}.values())
+
+
+def planned_requests(judges: Iterable[Judge], item: Item, secret: bytes) -> tuple[PlannedRequest, ...]:
+    """What the judges would send first about an item; recordings send nothing."""
+    planners = [getattr(judge, "requests", None) for judge in judges]
+    return tuple(planned for plan in planners if plan is not None for planned in plan(item, secret))
