@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from evalharness.api.confirming import confirm
 from evalharness.api.folder import open_run
+from evalharness.api.rejudging import Terms
 from evalharness.api.snapshots import load_snapshot
 from evalharness.core.policy import Amount, Policy
 from evalharness.core.snapshot import Snapshot
@@ -16,6 +18,7 @@ from evalharness.data.files import write_text
 from evalharness.data.policies import check_names, load_policy
 from evalharness.errors import RunConflictError, UsageError
 from evalharness.gate.decide import gate
+from evalharness.gate.evidence import Evidence
 from evalharness.gate.planning import Plan, plans_of
 from evalharness.gate.same import check_same_instrument
 from evalharness.gate.types import GateResult, Verdict
@@ -32,18 +35,24 @@ class GateJob:
     baseline: Path
     policy: Path | None = None
     out: Path | None = None
+    terms: Terms = field(default_factory=Terms)
 
 
 @dataclass(frozen=True, slots=True)
 class GateOutcome:
-    """The result, and the files that hold it."""
+    """The result, and the files that hold it.
+
+    ``cost`` is what fresh verdicts cost (USD; None: not known); ``signal`` interrupted asking for them.
+    """
 
     result: GateResult
     written: tuple[Path, ...]
+    cost: float | None = 0.0
+    signal: int | None = None
 
 
 def run_gate(job: GateJob) -> GateOutcome:
-    """Decide, and write gate.json, gate.md and gate.xml.
+    """Ask for the fresh verdicts that the policy wants, decide, and write gate.json, gate.md and gate.xml.
 
     Raises ``RunConflictError`` naming what was measured differently, ``ConfigError`` for a policy that does not fit.
     """
@@ -54,8 +63,12 @@ def run_gate(job: GateJob) -> GateOutcome:
         policy, (c.criterion for c in columns), (c.criterion for c in columns if c.passes is not None)
     )
     check_same_instrument(baseline, run, policy)
-    result = gate(baseline, run, policy)
-    return GateOutcome(result, write_gate(result, job.out or (job.run if job.run.is_dir() else Path())))
+    confirmed = confirm(job.run, baseline, run, policy, job.terms)
+    result = gate(baseline, run, policy, Evidence(again=confirmed.again))
+    if job.terms.dry:
+        return GateOutcome(result, ())
+    written = write_gate(result, job.out or (job.run if job.run.is_dir() else Path()))
+    return GateOutcome(result, written, confirmed.cost, confirmed.signal)
 
 
 def write_gate(result: GateResult, folder: Path) -> tuple[Path, ...]:

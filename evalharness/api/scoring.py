@@ -14,6 +14,7 @@ from typing import BinaryIO
 from evalharness.analysis.types import Analysis
 from evalharness.api.analysing import analyse_ledger
 from evalharness.api.folder import RunFolder
+from evalharness.api.recipe import ASKED, recipe
 from evalharness.api.rendering import write_outputs
 from evalharness.core.canonical import Json
 from evalharness.core.dialogue import TurnChoice
@@ -204,6 +205,7 @@ def _record_plan(ledger: Ledger, job: ScoreJob, plan: RunPlan) -> None:
         ledger.set("metrics", list(job.metrics or (() if plan.judges else ("surface",))))
         ledger.set("scorer_numbers", list(numbers))
         ledger.set("toy_judges", sorted(toys))
+        ledger.set(ASKED, recipe(job.judges, job.rubrics, job.judge_options, job.model_options))
 
 
 def _partial(finished: Finished) -> str | None:

@@ -13,7 +13,7 @@ from evalharness.data.strictyaml import Located, Place, load_mapping, parse_mapp
 from evalharness.errors import ConfigError, Problem
 
 POLICY_KEYS = (
-    "pair_by", "criteria", "max_drop", "must_pass", "max_failed", "max_unpaired", "slices", "confidence",
+    "pair_by", "criteria", "max_drop", "must_pass", "confirm", "max_failed", "max_unpaired", "slices", "confidence",
     "on_inconclusive",
 )  # fmt: skip
 CRITERION_KEYS = ("max_drop", "min_pass_rate", "max_new_failures", "confirm", "gate")
@@ -40,6 +40,7 @@ def build_policy(document: Located, source: str) -> Policy:
         criteria=_criteria(document, sheet),
         max_drop=sheet.amount(document, "max_drop") or default.max_drop,
         must_pass=sheet.names(document, "must_pass"),
+        confirm=sheet.count(document, "confirm", 1) or 1,
         max_failed=sheet.share(document, "max_failed", default.max_failed),
         max_unpaired=sheet.share(document, "max_unpaired", default.max_unpaired),
         slices=sheet.names(document, "slices"),
@@ -202,7 +203,7 @@ def _criterion(name: str, entries: Located, sheet: _Sheet) -> CriterionPolicy:
         max_drop=sheet.amount(body, "max_drop"),
         min_pass_rate=sheet.optional_share(body, "min_pass_rate"),
         max_new_failures=sheet.count(body, "max_new_failures", 0),
-        confirm=sheet.count(body, "confirm", 1) or 1,
+        confirm=sheet.count(body, "confirm", 1),
         gate=gates,
         line=line,
     )

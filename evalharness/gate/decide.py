@@ -14,7 +14,8 @@ from dataclasses import replace
 from evalharness.core.policy import Policy
 from evalharness.core.snapshot import Series, Snapshot
 from evalharness.gate.compare import Measured, measure, unordered
-from evalharness.gate.failing import is_confirmed, must_pass
+from evalharness.gate.evidence import NOTHING, Evidence
+from evalharness.gate.failing import judged_failures, must_pass
 from evalharness.gate.pairing import identical
 from evalharness.gate.types import Comparison, Demand, GateResult, SliceRow, Verdict
 from evalharness.stats.multiple import benjamini_hochberg, holm
@@ -22,18 +23,23 @@ from evalharness.stats.multiple import benjamini_hochberg, holm
 _FEW = 15
 
 
-def gate(baseline: Snapshot, run: Snapshot, policy: Policy) -> GateResult:
-    """Return the verdict on a run; both runs must have the same signatures (see :mod:`evalharness.gate.same`)."""
+def gate(baseline: Snapshot, run: Snapshot, policy: Policy, evidence: Evidence = NOTHING) -> GateResult:
+    """Return the verdict on a run; both runs must have the same signatures (see :mod:`evalharness.gate.same`).
+
+    ``evidence`` is what was judged besides the two runs: failures asked about again.
+    """
     same = identical(baseline, run)
-    measured = [_measured(baseline, run, series, policy, same) for series in run.series]
+    measured = [_measured(baseline, run, series, policy, same, evidence) for series in run.series]
     found = [row for row in measured if row is not None]
     gating = [row for row in found if policy.why_not_gating(row.column) is None]
     adjusted = dict(
         zip((id(row) for row in gating), holm([row.difference.p_drop for row in gating]), strict=True)
     )
     slices = _adjusted_slices(gating, policy)
-    rows = tuple(_comparison(row, policy, adjusted.get(id(row)), slices.get(id(row), ())) for row in found)
-    demands = tuple(_demands(run, gating, policy))
+    rows = tuple(
+        _comparison(row, policy, adjusted.get(id(row)), slices.get(id(row), ()), evidence) for row in found
+    )
+    demands = tuple(_demands(run, gating, policy, evidence))
     verdict = _together(
         [row.verdict for row in rows if row.verdict is not None], [demand.verdict for demand in demands]
     )
@@ -51,18 +57,18 @@ def gate(baseline: Snapshot, run: Snapshot, policy: Policy) -> GateResult:
 
 
 def _measured(
-    baseline: Snapshot, run: Snapshot, series: Series, policy: Policy, same: bool
+    baseline: Snapshot, run: Snapshot, series: Series, policy: Policy, same: bool, evidence: Evidence
 ) -> Measured | None:
     first = baseline.find(series.key)
     if first is None:
         return None
     if series.column.nominal or series.column.higher_is_better is None:
         return unordered(series.column, series)
-    return measure(baseline, first, run, series, policy, same=same)
+    return measure(baseline, first, run, series, policy, same=same, evidence=evidence)
 
 
 def _comparison(
-    row: Measured, policy: Policy, p_holm: float | None, slices: Sequence[SliceRow]
+    row: Measured, policy: Policy, p_holm: float | None, slices: Sequence[SliceRow], evidence: Evidence
 ) -> Comparison:
     stated = policy.of(row.column)
     why_not = policy.why_not_gating(row.column)
@@ -73,7 +79,7 @@ def _comparison(
         and difference.upper is not None
         and difference.upper < 0.0
     )
-    verdict, reasons = (None, ()) if why_not else _decided(row, policy, real)
+    verdict, reasons = (None, ()) if why_not else _decided(row, policy, real, evidence)
     return Comparison(
         column=row.column,
         verdict=verdict,
@@ -98,10 +104,13 @@ def _comparison(
     )
 
 
-def _decided(row: Measured, policy: Policy, real: bool) -> tuple[Verdict, tuple[str, ...]]:
+def _decided(
+    row: Measured, policy: Policy, real: bool, evidence: Evidence
+) -> tuple[Verdict, tuple[str, ...]]:
     """The verdict on a criterion with its reasons: those of the worst verdict that was reached."""
     found = [_drop(row, policy, real), *_coverage(row, policy)]
-    for extra in (_floor(row, policy), _failures(row, policy)):
+    failures = judged_failures(row.new_failures, row.column, policy, evidence.again)
+    for extra in (_floor(row, policy), failures):
         if extra is not None:
             found.append(extra)
     verdict = _together([each for each, _ in found])
@@ -154,33 +163,16 @@ def _floor(row: Measured, policy: Policy) -> tuple[Verdict, str] | None:
     return Verdict.PASS, ""
 
 
-def _failures(row: Measured, policy: Policy) -> tuple[Verdict, str] | None:
-    """New failures against their limit: the policy's, or none where the rubric says ``must``."""
-    stated = policy.of(row.column)
-    limit = (
-        stated.max_new_failures if stated.max_new_failures is not None else (0 if row.column.must else None)
-    )
-    if limit is None:
-        return None
-    sure = sum(is_confirmed(item, stated.confirm) for item in row.new_failures)
-    if sure > limit:
-        return Verdict.FAIL, f"{sure} new failures, more than {limit}"
-    if len(row.new_failures) > limit:
-        return (
-            Verdict.INCONCLUSIVE,
-            f"{len(row.new_failures)} new failures, {sure} of them confirmed by most of {stated.confirm} verdicts: "
-            "score again with more --samples",
-        )
-    return Verdict.PASS, ""
-
-
-def _demands(run: Snapshot, gating: Sequence[Measured], policy: Policy) -> Iterator[Demand]:
+def _demands(
+    run: Snapshot, gating: Sequence[Measured], policy: Policy, evidence: Evidence
+) -> Iterator[Demand]:
     if not gating:
         yield Demand("criteria", Verdict.INCONCLUSIVE, "no criterion gates, so nothing was decided")
     if run.partial:
         yield Demand("complete run", Verdict.INCONCLUSIVE, f"the run is partial: {run.partial}")
     keys = {(row.column.scorer, row.column.rubric, row.column.criterion) for row in gating}
-    yield from must_pass(policy, run, [series for series in run.series if series.key in keys])
+    gated = [series for series in run.series if series.key in keys]
+    yield from must_pass(policy, run, gated, evidence.again)
 
 
 def _together(*verdicts: Sequence[Verdict]) -> Verdict:

@@ -83,8 +83,29 @@ class Reach:
 
 
 @dataclass(frozen=True, slots=True)
+class Fresh:
+    """What the judge said of an item when it was asked again: failing, passing, and all verdicts asked for."""
+
+    failing: int
+    passing: int
+    asked: int
+
+
+class Standing(StrEnum):
+    """Whether a failure counts: confirmed, refuted, or not to be told from the verdicts there are."""
+
+    CONFIRMED = "confirmed"
+    REFUTED = "refuted"
+    OPEN = "open"
+
+
+@dataclass(frozen=True, slots=True)
 class Failing:
-    """An item that fails the criterion's pass rule; ``verdicts`` are failing and all single verdicts on it."""
+    """An item that fails the criterion's pass rule.
+
+    ``verdicts`` are failing and all single verdicts in the run; ``again`` those of a fresh asking, where there was
+    one; ``standing`` what follows from them under the policy's ``confirm``.
+    """
 
     dialogue: str
     turn: int | None
@@ -92,6 +113,8 @@ class Failing:
     verdicts: tuple[int, int]
     source: str
     line: int
+    standing: Standing
+    again: Fresh | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 
 from evalharness.core.canonical import Json
 from evalharness.core.policy import Policy
@@ -56,6 +57,7 @@ def policy_json(policy: Policy, columns: list[Column]) -> dict[str, Json]:
         "max_failed": policy.max_failed,
         "max_unpaired": policy.max_unpaired,
         "must_pass": list(policy.must_pass),
+        "confirm": {column.criterion: policy.confirm_of(column) for column in columns},
         "slices": list(policy.slices),
         "on_inconclusive": policy.on_inconclusive.value,
         "max_drop": {column.criterion: policy.margin(column) for column in columns},
@@ -125,12 +127,15 @@ def _unpaired(found: Unpaired) -> Mapping[str, Json]:
 
 def _failing(item: Failing) -> Mapping[str, Json]:
     bad, asked = item.verdicts
+    again = item.again
     return {
         "dialogue": item.dialogue,
         "turn": item.turn,
         "value": item.value,
         "failing_verdicts": bad,
         "verdicts": asked,
+        "standing": item.standing.value,
+        "judged_again": None if again is None else asdict(again),
     }
 
 
