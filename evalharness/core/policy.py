@@ -58,7 +58,7 @@ class Policy:
 
     ``pair_by`` is ``group``, ``dialogue`` or ``metadata.KEY``. ``confirm`` holds for criteria that state none.
     ``max_failed`` bounds the share of the run's items without a verdict, ``max_unpaired`` the share of the baseline's
-    items without a counterpart: above, nothing passes.
+    items without a counterpart: above, nothing passes. ``anchors`` is the path of a file of anchors.
     """
 
     pair_by: str = "group"
@@ -69,6 +69,7 @@ class Policy:
     max_failed: float = 0.02
     max_unpaired: float = 0.1
     slices: tuple[str, ...] = ()
+    anchors: str | None = None
     confidence: float = 0.95
     on_inconclusive: OnInconclusive = OnInconclusive.EXIT
     source: str | None = None

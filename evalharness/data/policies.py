@@ -14,7 +14,7 @@ from evalharness.errors import ConfigError, Problem
 
 POLICY_KEYS = (
     "pair_by", "criteria", "max_drop", "must_pass", "confirm", "max_failed", "max_unpaired", "slices", "confidence",
-    "on_inconclusive",
+    "anchors", "on_inconclusive",
 )  # fmt: skip
 CRITERION_KEYS = ("max_drop", "min_pass_rate", "max_new_failures", "confirm", "gate")
 _PERCENT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*%\s*$")
@@ -44,6 +44,7 @@ def build_policy(document: Located, source: str) -> Policy:
         max_failed=sheet.share(document, "max_failed", default.max_failed),
         max_unpaired=sheet.share(document, "max_unpaired", default.max_unpaired),
         slices=sheet.names(document, "slices"),
+        anchors=_anchors(document, sheet),
         confidence=_confidence(document, sheet, default.confidence),
         on_inconclusive=_on_inconclusive(document, sheet),
         source=source,
@@ -158,6 +159,17 @@ def _pair_by(document: Located, sheet: _Sheet) -> str:
         return value
     sheet.refuse(document, "pair_by", "Write group, dialogue, or metadata.NAME.")
     return "group"
+
+
+def _anchors(document: Located, sheet: _Sheet) -> str | None:
+    """The path of a file of anchors, seen from where the policy stands."""
+    value = document.get("anchors")
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value.strip():
+        sheet.refuse(document, "anchors", "Write the path of a file: anchors.jsonl.")
+        return None
+    return str(Path(sheet.source).parent / value)
 
 
 def _confidence(document: Located, sheet: _Sheet, default: float) -> float:

@@ -13,6 +13,7 @@ from evalharness.gate.differences import bounded, independent_samples, nothing, 
 from evalharness.gate.evidence import NOTHING, Evidence
 from evalharness.gate.failing import new_failures
 from evalharness.gate.pairing import Pairing, Unit, pair
+from evalharness.gate.rulers import corrected
 from evalharness.gate.types import Difference, Failing, Reach, SliceRow, Unpaired, Worst
 from evalharness.stats.clustered import mean_interval
 from evalharness.stats.estimate import Estimate, undefined
@@ -59,6 +60,9 @@ def measure(
         difference = independent_samples(
             _scored(baseline, first, policy), _scored(run, second, policy), sign, policy.confidence
         )
+    bridge = evidence.bridge(second.key)
+    if bridge is not None:
+        difference = corrected(difference, bridge, policy.confidence)
     difference = _with_bounds(difference, bounded(difference, pairing.loose, sign, scale))
     return Measured(
         column=column,

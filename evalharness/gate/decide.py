@@ -14,10 +14,12 @@ from dataclasses import replace
 from evalharness.core.policy import Policy
 from evalharness.core.snapshot import Series, Snapshot
 from evalharness.gate.compare import Measured, measure, unordered
+from evalharness.gate.confirming import SeriesKey
 from evalharness.gate.evidence import NOTHING, Evidence
 from evalharness.gate.failing import judged_failures, must_pass
 from evalharness.gate.pairing import identical
-from evalharness.gate.types import Comparison, Demand, GateResult, SliceRow, Verdict
+from evalharness.gate.rulers import corrected, moved_text, ruler_notes
+from evalharness.gate.types import Comparison, Demand, Difference, GateResult, SliceRow, Verdict
 from evalharness.stats.multiple import benjamini_hochberg, holm
 
 _FEW = 15
@@ -43,6 +45,8 @@ def gate(baseline: Snapshot, run: Snapshot, policy: Policy, evidence: Evidence =
     verdict = _together(
         [row.verdict for row in rows if row.verdict is not None], [demand.verdict for demand in demands]
     )
+    if any(evidence.moved(_key(row)) for row in gating):
+        verdict = Verdict.INCONCLUSIVE  # a ruler that moved has measured nothing, in either direction
     return GateResult(
         verdict=verdict,
         run=run.name,
@@ -51,7 +55,7 @@ def gate(baseline: Snapshot, run: Snapshot, policy: Policy, evidence: Evidence =
         policy=policy,
         comparisons=rows,
         demands=demands,
-        notes=tuple(_notes(baseline, run, rows)),
+        notes=(*_notes(baseline, run, rows), *_ruler_notes(rows, policy)),
         identical=same,
     )
 
@@ -64,6 +68,7 @@ def _measured(
         return None
     if series.column.nominal or series.column.higher_is_better is None:
         return unordered(series.column, series)
+    same = same and evidence.bridge(series.key) is None
     return measure(baseline, first, run, series, policy, same=same, evidence=evidence)
 
 
@@ -101,6 +106,8 @@ def _comparison(
         worst=row.worst,
         slices=tuple(slices) or row.slices,
         policy_line=stated.line,
+        ruler=evidence.rulers.get(_key(row)),
+        corrected=_corrected(row, policy, evidence),
     )
 
 
@@ -108,13 +115,32 @@ def _decided(
     row: Measured, policy: Policy, real: bool, evidence: Evidence
 ) -> tuple[Verdict, tuple[str, ...]]:
     """The verdict on a criterion with its reasons: those of the worst verdict that was reached."""
+    unbridged = evidence.unbridged.get(_key(row))
+    if unbridged is not None:
+        return Verdict.INCONCLUSIVE, (
+            f"measured otherwise than the baseline ({unbridged}), and nothing bridges it",
+        )
+    moved = evidence.moved(_key(row))
+    if moved is not None:
+        return Verdict.INCONCLUSIVE, (moved_text(moved, _corrected(row, policy, evidence)),)
     found = [_drop(row, policy, real), *_coverage(row, policy)]
     failures = judged_failures(row.new_failures, row.column, policy, evidence.again)
+    if failures is not None and row.new_failures and evidence.bridge(_key(row)) is not None:
+        failures = Verdict.INCONCLUSIVE, "new failures can't be told from those of the changed instrument"
     for extra in (_floor(row, policy), failures):
         if extra is not None:
             found.append(extra)
     verdict = _together([each for each, _ in found])
     return verdict, tuple(reason for each, reason in found if each is verdict and reason)
+
+
+def _corrected(row: Measured, policy: Policy, evidence: Evidence) -> Difference | None:
+    moved = evidence.moved(_key(row))
+    return None if moved is None else corrected(row.difference, moved, policy.confidence)
+
+
+def _key(row: Measured) -> SeriesKey:
+    return (row.column.scorer, row.column.rubric, row.column.criterion)
 
 
 def _drop(row: Measured, policy: Policy, real: bool) -> tuple[Verdict, str]:
@@ -168,9 +194,11 @@ def _demands(
 ) -> Iterator[Demand]:
     if not gating:
         yield Demand("criteria", Verdict.INCONCLUSIVE, "no criterion gates, so nothing was decided")
+    if evidence.unread:
+        yield Demand("anchors", Verdict.INCONCLUSIVE, f"not judged afresh: {evidence.unread}")
     if run.partial:
         yield Demand("complete run", Verdict.INCONCLUSIVE, f"the run is partial: {run.partial}")
-    keys = {(row.column.scorer, row.column.rubric, row.column.criterion) for row in gating}
+    keys = {_key(row) for row in gating}
     gated = [series for series in run.series if series.key in keys]
     yield from must_pass(policy, run, gated, evidence.again)
 
@@ -191,6 +219,12 @@ def _adjusted_slices(gating: Sequence[Measured], policy: Policy) -> dict[int, tu
         dropped = p is not None and p <= policy.alpha and (part.difference.value or 0.0) < 0.0
         found[key] = (*found.get(key, ()), replace(part, p_adjusted=p, dropped=dropped))
     return found
+
+
+def _ruler_notes(rows: Sequence[Comparison], policy: Policy) -> Iterator[str]:
+    for row in rows:
+        if row.verdict is not None and row.ruler is not None:
+            yield from ruler_notes(row.ruler, policy.confidence)
 
 
 def _notes(baseline: Snapshot, run: Snapshot, rows: Sequence[Comparison]) -> Iterator[str]:

@@ -6,7 +6,7 @@ import configparser
 import re
 from pathlib import Path
 
-from evalharness.data import baselines, cache
+from evalharness.data import anchor_facts, anchors, baselines, cache
 from evalharness.data.ledger import schema
 from evalharness.report import audit, diff, document, execution, pairwise, trend
 from evalharness.report.gate import document as gate_document
@@ -41,6 +41,8 @@ def test_format_versions_are_current():
         "execution.json": str(execution.SCHEMA_VERSION),
         "gate.json": str(gate_document.SCHEMA_VERSION),
         "baseline file": str(baselines.VERSION),
+        "anchors file": str(anchors.VERSION),
+        "anchors.json": str(anchor_facts.VERSION),
         "pairwise.json": str(pairwise.SCHEMA_VERSION),
         "diff.json": str(diff.SCHEMA_VERSION),
         "trend.json": str(trend.SCHEMA_VERSION),
