@@ -10,6 +10,7 @@ from pathlib import Path
 from evalharness.api.anchoring import Judged, facts_of, judge_anchors, recorded_signatures
 from evalharness.api.confirming import Confirmed, confirm
 from evalharness.api.folder import open_run
+from evalharness.api.recipe import recorded_recipe
 from evalharness.api.rejudging import Terms
 from evalharness.api.snapshots import load_snapshot
 from evalharness.core.policy import Amount, Policy
@@ -146,7 +147,7 @@ def plan(run: Path | None, policy: Path | None, max_drop: Amount | None) -> tupl
     """How many scenarios are needed: from the scatter of a run, or for a range of scatters."""
     rules = Policy() if policy is None else load_policy(policy)
     snapshot = None if run is None else load_snapshot(run)
-    cost = None if run is None or not run.is_dir() else _cost_per_group(run, snapshot)
+    cost = None if run is None or not run.is_dir() else _cost_per_sample(run, snapshot)
     return plans_of(snapshot, rules, max_drop, cost)
 
 
@@ -181,11 +182,12 @@ def _check_passed(run: Path) -> None:
         )
 
 
-def _cost_per_group(run: Path, snapshot: Snapshot | None) -> float | None:
-    """What judging one group of this run cost (USD); None where it is not known or nothing was judged."""
+def _cost_per_sample(run: Path, snapshot: Snapshot | None) -> float | None:
+    """What judging one group of this run once cost (USD); None where it is not known or nothing was judged."""
     with open_run(run) as (_, ledger):
         totals: Sequence[float | None] = [row.cost for row in ledger.attempt_totals()]
+        asked = recorded_recipe(ledger)
     known = [cost for cost in totals if cost is not None]
     if snapshot is None or not snapshot.groups or not known or len(known) < len(totals):
         return None
-    return sum(known) / snapshot.groups
+    return sum(known) / snapshot.groups / (1 if asked is None else asked.options.samples)

@@ -27,6 +27,19 @@ _TERM = 15
 @click.option("-o", "--out", metavar="DIR", help="Where gate.json, gate.md and gate.xml go (default: RUN).")
 @click.option("--power", is_flag=True, help="Say how many scenarios a tolerated drop needs; decides nothing.")
 @click.option("--max-drop", metavar="SIZE", help="For --power: the tolerated drop, like 5% or 0.2.")
+@click.option(
+    "--sequential",
+    is_flag=True,
+    help="Look at one pair of versions while dialogues arrive, as often as you like.",
+)
+@click.option(
+    "--share",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="For --sequential: traffic is split, and a dialogue goes to RUN with this chance.",
+)
+@click.option(
+    "--order", metavar="metadata.NAME", help="For --share: the metadata that holds the time of arrival."
+)
 @click.option("--offline", is_flag=True, help="Ask no model: fresh verdicts come from earlier ones alone.")
 @click.option("--dry-run", is_flag=True, help="Say what fresh verdicts would be asked for; decide nothing.")
 @click.option(
@@ -45,11 +58,14 @@ def command(context: click.Context, /, **options: Any) -> int:
     evalharness gate reports/new --baseline reports/old
     evalharness gate reports/new --baseline baseline.json --policy gate.yaml
     evalharness gate --power --baseline reports/old --max-drop 5%
+    evalharness gate reports/canary --baseline reports/stable --sequential
     """
     if options["power"]:
         return _plan(options)
     if options["run"] is None or not options["baseline"]:
         raise click.UsageError("RUN and --baseline are needed.", context)
+    if options["sequential"]:
+        return _watch(options)
     from evalharness.api.gating import GateJob, github_output, run_gate
     from evalharness.cli.progress import watching
 
@@ -71,6 +87,32 @@ def command(context: click.Context, /, **options: Any) -> int:
     if outcome.signal is not None:
         return int(ExitCode.TERMINATED if outcome.signal == _TERM else ExitCode.INTERRUPTED)
     return int(outcome.result.exit_code)
+
+
+def _watch(options: Mapping[str, Any]) -> int:
+    from evalharness.api.watching import WatchJob, run_watch
+    from evalharness.gate.types import Verdict
+    from evalharness.gate.watching import Traffic
+    from evalharness.report.gate.sequential import sequential_json, sequential_text
+
+    if (options["share"] is None) != (options["order"] is None):
+        raise UsageError("--share and --order belong together", fix="--share 0.1 --order metadata.time")
+    order = (options["order"] or "").removeprefix("metadata.")
+    job = WatchJob(
+        run=Path(options["run"]),
+        baseline=Path(options["baseline"]),
+        policy=Path(options["policy"]) if options["policy"] else None,
+        out=Path(options["out"]) if options["out"] else None,
+        traffic=Traffic(options["share"], order),
+    )
+    result, path = run_watch(job)
+    if options["json"]:
+        click.echo(sequential_json(result), nl=False)
+    elif not options["quiet"]:
+        click.echo(sequential_text(result))
+        click.echo(f"\nwritten: {path}")
+    codes = {Verdict.PASS: ExitCode.OK, Verdict.FAIL: ExitCode.REGRESSION}
+    return int(codes.get(result.verdict, ExitCode.INCONCLUSIVE))
 
 
 def make_terms(options: Mapping[str, Any], settings: Mapping[str, Any], progress: Any) -> Any:
