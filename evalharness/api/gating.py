@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from evalharness.api.anchoring import Judged, facts_of, judge_anchors, recorded_signatures
+from evalharness.api.confirming import Confirmed, confirm
 from evalharness.api.folder import open_run
+from evalharness.api.recipe import recorded_recipe
+from evalharness.api.rejudging import Terms
 from evalharness.api.snapshots import load_snapshot
 from evalharness.core.policy import Amount, Policy
 from evalharness.core.snapshot import Snapshot
+from evalharness.data.anchor_facts import write_anchor_facts
+from evalharness.data.anchors import read_anchors
 from evalharness.data.baselines import write_baseline
-from evalharness.data.files import write_text
+from evalharness.data.files import private_folder, write_text
 from evalharness.data.policies import check_names, load_policy
 from evalharness.errors import RunConflictError, UsageError
+from evalharness.gate.confirming import SeriesKey
 from evalharness.gate.decide import gate
+from evalharness.gate.evidence import Evidence
 from evalharness.gate.planning import Plan, plans_of
-from evalharness.gate.same import check_same_instrument
-from evalharness.gate.types import GateResult, Verdict
+from evalharness.gate.same import changed_columns, check_same_instrument, with_judges_of
+from evalharness.gate.types import GateResult, Ruler, Verdict
 
 _SUMMARY_LIMIT = 1_000_000
 """Bytes that a step summary may have on GitHub, with room to spare."""
@@ -32,18 +40,24 @@ class GateJob:
     baseline: Path
     policy: Path | None = None
     out: Path | None = None
+    terms: Terms = field(default_factory=Terms)
 
 
 @dataclass(frozen=True, slots=True)
 class GateOutcome:
-    """The result, and the files that hold it."""
+    """The result, and the files that hold it.
+
+    ``cost`` is what fresh verdicts cost (USD; None: not known); ``signal`` interrupted asking for them.
+    """
 
     result: GateResult
     written: tuple[Path, ...]
+    cost: float | None = 0.0
+    signal: int | None = None
 
 
 def run_gate(job: GateJob) -> GateOutcome:
-    """Decide, and write gate.json, gate.md and gate.xml.
+    """Ask for the fresh verdicts that the policy wants, decide, and write gate.json, gate.md and gate.xml.
 
     Raises ``RunConflictError`` naming what was measured differently, ``ConfigError`` for a policy that does not fit.
     """
@@ -53,9 +67,48 @@ def run_gate(job: GateJob) -> GateOutcome:
     check_names(
         policy, (c.criterion for c in columns), (c.criterion for c in columns if c.passes is not None)
     )
-    check_same_instrument(baseline, run, policy)
-    result = gate(baseline, run, policy)
-    return GateOutcome(result, write_gate(result, job.out or (job.run if job.run.is_dir() else Path())))
+    baseline = with_judges_of(baseline, run)
+    changed = changed_columns(baseline, run, policy)
+    watched = _watched(job, baseline, run, policy, changed)
+    confirmed = Confirmed() if watched.signal else confirm(job.run, baseline, run, policy, job.terms)
+    rulers, unread = _usable(watched, changed)
+    unbridged = {key: how for key, how in changed.items() if key not in rulers}
+    result = gate(baseline, run, policy, Evidence(confirmed.again, rulers, unread, unbridged))
+    if job.terms.dry:
+        return GateOutcome(result, ())
+    written = write_gate(result, job.out or (job.run if job.run.is_dir() else Path()))
+    if watched.digest and job.run.is_dir():
+        write_anchor_facts(job.run, watched.digest, facts_of(watched.rulers))
+    cost = None if watched.cost is None or confirmed.cost is None else watched.cost + confirmed.cost
+    return GateOutcome(result, written, cost, watched.signal or confirmed.signal)
+
+
+def _watched(
+    job: GateJob, baseline: Snapshot, run: Snapshot, policy: Policy, changed: Mapping[SeriesKey, str]
+) -> Judged:
+    """The anchors that the policy names, judged afresh; a change that they don't bridge is refused before it costs."""
+    if policy.anchors is None:
+        check_same_instrument(baseline, run, policy)
+        return Judged()
+    anchors = read_anchors(Path(policy.anchors))
+    recorded = recorded_signatures(run, anchors, policy)
+    before = {series.key: series.column.signature for series in baseline.series}
+    check_same_instrument(baseline, run, policy, [key for key in changed if recorded.get(key) == before[key]])
+    if not any(s.column.judged and policy.why_not_gating(s.column) is None for s in run.series):
+        return Judged()
+    return judge_anchors(job.run, run, anchors, policy, job.terms)
+
+
+def _usable(watched: Judged, changed: Mapping[SeriesKey, str]) -> tuple[dict[SeriesKey, Ruler], str]:
+    """The rulers that tell something: anchors of an instrument that neither run used tell nothing."""
+    rulers = {key: r for key, r in watched.rulers.items() if r.changed == changed.get(key, "")}
+    unread = [watched.unread] if watched.unread else []
+    for key, ruler in watched.rulers.items():
+        if key not in rulers:
+            unread.append(
+                f"they were recorded otherwise than {key[2]} is measured ({ruler.changed}): make them anew"
+            )
+    return rulers, "; ".join(unread)
 
 
 def write_gate(result: GateResult, folder: Path) -> tuple[Path, ...]:
@@ -69,6 +122,7 @@ def write_gate(result: GateResult, folder: Path) -> tuple[Path, ...]:
         folder / "gate.md": gate_markdown(result),
         folder / "gate.xml": gate_junit(result),
     }
+    private_folder(folder)
     for path, text in files.items():
         write_text(path, text)
     return tuple(files)
@@ -93,7 +147,7 @@ def plan(run: Path | None, policy: Path | None, max_drop: Amount | None) -> tupl
     """How many scenarios are needed: from the scatter of a run, or for a range of scatters."""
     rules = Policy() if policy is None else load_policy(policy)
     snapshot = None if run is None else load_snapshot(run)
-    cost = None if run is None or not run.is_dir() else _cost_per_group(run, snapshot)
+    cost = None if run is None or not run.is_dir() else _cost_per_sample(run, snapshot)
     return plans_of(snapshot, rules, max_drop, cost)
 
 
@@ -128,11 +182,12 @@ def _check_passed(run: Path) -> None:
         )
 
 
-def _cost_per_group(run: Path, snapshot: Snapshot | None) -> float | None:
-    """What judging one group of this run cost (USD); None where it is not known or nothing was judged."""
+def _cost_per_sample(run: Path, snapshot: Snapshot | None) -> float | None:
+    """What judging one group of this run once cost (USD); None where it is not known or nothing was judged."""
     with open_run(run) as (_, ledger):
         totals: Sequence[float | None] = [row.cost for row in ledger.attempt_totals()]
+        asked = recorded_recipe(ledger)
     known = [cost for cost in totals if cost is not None]
     if snapshot is None or not snapshot.groups or not known or len(known) < len(totals):
         return None
-    return sum(known) / snapshot.groups
+    return sum(known) / snapshot.groups / (1 if asked is None else asked.options.samples)

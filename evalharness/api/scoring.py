@@ -14,6 +14,7 @@ from typing import BinaryIO
 from evalharness.analysis.types import Analysis
 from evalharness.api.analysing import analyse_ledger
 from evalharness.api.folder import RunFolder
+from evalharness.api.recipe import ASKED, recipe
 from evalharness.api.rendering import write_outputs
 from evalharness.core.canonical import Json
 from evalharness.core.dialogue import TurnChoice
@@ -248,6 +249,7 @@ def _record_plan(ledger: Ledger, job: ScoreJob, plan: RunPlan, curves: list[Json
         ledger.set("scorer_numbers", list(numbers))
         ledger.set("toy_judges", sorted(toys))
         ledger.set("calibration", curves)
+        ledger.set(ASKED, recipe(job.judges, job.rubrics, job.judge_options, job.model_options))
 
 
 def _partial(finished: Finished) -> str | None:

@@ -90,6 +90,7 @@ def _subject(stored: StoredDialogue, body: Mapping[str, Any]) -> Subject:
         source=stored.source,
         line=stored.line,
         metadata=metadata,
+        place=stored.seq,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evalharness.api.snapshots import load_snapshot
+from evalharness.data.anchor_facts import read_anchor_facts
 from evalharness.data.files import write_text
 from evalharness.errors import UsageError
 from evalharness.gate.history import History, history
@@ -25,7 +26,8 @@ def trend_of(runs: Sequence[Path], out: Path) -> TrendResult:
     """The trend of run folders and baseline files, in the order in which they are named."""
     if len(runs) < 2:
         raise UsageError("a trend needs two runs or more", fix="Name them oldest first.")
-    found = history([load_snapshot(run) for run in runs])
+    anchors = [read_anchor_facts(run) if run.is_dir() else None for run in runs]
+    found = history([load_snapshot(run) for run in runs], anchors)
     files = {out / "trend.json": trend_json(found), out / "trend.html": trend_page(found)}
     out.mkdir(parents=True, exist_ok=True)
     for path, text in files.items():

@@ -1,4 +1,4 @@
-"""`evalharness baseline save|show|promote`."""
+"""`evalharness baseline save|show|anchors|promote`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from evalharness.core.text import log_safe, one_line
 
 @click.group("baseline")
 def command() -> None:
-    """Save, show and promote baselines: compact files that a gate compares runs with."""
+    """Save, show and promote baselines, compact files that a gate compares runs with; freeze anchors."""
 
 
 @command.command("save")
@@ -54,6 +54,31 @@ def show(baseline: str, json: bool) -> None:
             log_safe(one_line(f"{row['criterion']}  mean {mean}  {row['scored']} of {row['items']}", 120))
         )
         click.echo(log_safe(f"  {one_line(str(row['signature']), 400)}"))
+
+
+@command.command("anchors")
+@click.argument("run", metavar="RUN")
+@click.option("-l", "--labels", multiple=True, metavar="FILE", help="Human labels of the items (repeats).")
+@click.option(
+    "-o", "--out", default="anchors.jsonl", show_default=True, metavar="FILE", help="A name in .gz is packed."
+)
+@click.option(
+    "--size", type=click.IntRange(min=2), help="How many items (default: all labelled ones, else 50)."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="The same seed draws the same items.")
+def anchors(run: str, labels: tuple[str, ...], out: str, size: int | None, seed: int) -> None:
+    """Freeze items of a run, with their verdicts and labels, that every later gate has judged afresh.
+
+    A gate whose policy names the file (`anchors: anchors.jsonl`) lets the run's own judge answer them anew, and so
+    tells a judge that moved from a system that changed. The file holds the dialogues' texts.
+    """
+    from evalharness.api.anchoring import AnchorJob, make_anchors
+
+    made = make_anchors(AnchorJob(Path(run), Path(out), labels, size=size, seed=seed))
+    labelled = sum(bool(anchor.labels) for anchor in made.items)
+    criteria = ", ".join(f"{column.criterion} ({column.scorer})" for column in made.columns)
+    text = f"wrote {out}: {len(made.items):,} anchors of {made.run}, {labelled:,} with labels; {criteria}"
+    click.echo(log_safe(one_line(text, 400)))
 
 
 @command.command("promote")

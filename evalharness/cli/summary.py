@@ -64,6 +64,13 @@ def print_estimate(estimates: Sequence[JudgeEstimate], *, as_json: bool) -> None
     click.echo("nothing was sent")
 
 
+def quote_line(row: JudgeEstimate) -> str:
+    """What asking a judge again would send, in a line."""
+    cached = f", {row.cached:,} more answered before" if row.cached or row.done else ""
+    cost = f", {_dollars(row.typical_cost)} usual, at most {_dollars(row.most_cost)}" if row.requests else ""
+    return log_safe(one_line(f"again: {row.name}: {row.requests:,} requests{cached}{cost}", 200))
+
+
 def _dollars(cost: float | None) -> str:
     return "unpriced" if cost is None else f"${cost:,.4f}"
 

@@ -40,14 +40,14 @@ class Amount:
 class CriterionPolicy:
     """What is demanded of one criterion; None where the policy says nothing.
 
-    ``confirm`` is the number of verdicts on an item of which most must fail before a new failure counts;
-    ``line`` is where the policy file speaks of the criterion.
+    ``confirm`` is how many fresh verdicts a failure needs, of which most must fail, before it counts; ``line`` is
+    where the policy file speaks of the criterion.
     """
 
     max_drop: Amount | None = None
     min_pass_rate: float | None = None
     max_new_failures: int | None = None
-    confirm: int = 1
+    confirm: int | None = None
     gate: bool | None = None
     line: int | None = None
 
@@ -56,18 +56,20 @@ class CriterionPolicy:
 class Policy:
     """A whole gate policy. Everything has a default.
 
-    ``pair_by`` is ``group``, ``dialogue`` or ``metadata.KEY``. ``max_failed`` bounds the share of the run's
-    items without a verdict, ``max_unpaired`` the share of the baseline's items without a counterpart: above,
-    nothing passes.
+    ``pair_by`` is ``group``, ``dialogue`` or ``metadata.KEY``. ``confirm`` holds for criteria that state none.
+    ``max_failed`` bounds the share of the run's items without a verdict, ``max_unpaired`` the share of the baseline's
+    items without a counterpart: above, nothing passes. ``anchors`` is the path of a file of anchors.
     """
 
     pair_by: str = "group"
     criteria: Mapping[str, CriterionPolicy] = field(default_factory=dict)
     max_drop: Amount = Amount(0.05)
     must_pass: tuple[str, ...] = ()
+    confirm: int = 1
     max_failed: float = 0.02
     max_unpaired: float = 0.1
     slices: tuple[str, ...] = ()
+    anchors: str | None = None
     confidence: float = 0.95
     on_inconclusive: OnInconclusive = OnInconclusive.EXIT
     source: str | None = None
@@ -80,6 +82,10 @@ class Policy:
     def of(self, column: Column) -> CriterionPolicy:
         """What is demanded of a column."""
         return self.criteria.get(column.criterion, CriterionPolicy())
+
+    def confirm_of(self, column: Column) -> int:
+        """How many fresh verdicts a failure on a column needs; 1, its own, where nothing could be asked again."""
+        return (self.of(column).confirm or self.confirm) if column.judged else 1
 
     def why_not_gating(self, column: Column) -> str | None:
         """Why a column decides nothing; None where it does."""

@@ -11,7 +11,11 @@ from evalharness.core.scores import Column
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A dialogue of a run. ``content`` is the hash of what it holds; ``source`` and ``line`` say where it is from."""
+    """A dialogue of a run.
+
+    ``content`` is the hash of what it holds; ``source`` and ``line`` say where it is from; ``place`` is its position in
+    the order in which the run got its dialogues, 0 where that is not known.
+    """
 
     id: str
     group: str
@@ -19,6 +23,7 @@ class Subject:
     source: str = ""
     line: int = 0
     metadata: Mapping[str, str] = field(default_factory=dict)
+    place: int = 0
 
     def key(self, pair_by: str) -> str | None:
         """What the dialogue is paired by: its group, id, or a metadata value; None where it lacks that one."""

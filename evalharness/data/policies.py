@@ -13,8 +13,8 @@ from evalharness.data.strictyaml import Located, Place, load_mapping, parse_mapp
 from evalharness.errors import ConfigError, Problem
 
 POLICY_KEYS = (
-    "pair_by", "criteria", "max_drop", "must_pass", "max_failed", "max_unpaired", "slices", "confidence",
-    "on_inconclusive",
+    "pair_by", "criteria", "max_drop", "must_pass", "confirm", "max_failed", "max_unpaired", "slices", "confidence",
+    "anchors", "on_inconclusive",
 )  # fmt: skip
 CRITERION_KEYS = ("max_drop", "min_pass_rate", "max_new_failures", "confirm", "gate")
 _PERCENT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*%\s*$")
@@ -40,9 +40,11 @@ def build_policy(document: Located, source: str) -> Policy:
         criteria=_criteria(document, sheet),
         max_drop=sheet.amount(document, "max_drop") or default.max_drop,
         must_pass=sheet.names(document, "must_pass"),
+        confirm=sheet.count(document, "confirm", 1) or 1,
         max_failed=sheet.share(document, "max_failed", default.max_failed),
         max_unpaired=sheet.share(document, "max_unpaired", default.max_unpaired),
         slices=sheet.names(document, "slices"),
+        anchors=_anchors(document, sheet),
         confidence=_confidence(document, sheet, default.confidence),
         on_inconclusive=_on_inconclusive(document, sheet),
         source=source,
@@ -159,6 +161,17 @@ def _pair_by(document: Located, sheet: _Sheet) -> str:
     return "group"
 
 
+def _anchors(document: Located, sheet: _Sheet) -> str | None:
+    """The path of a file of anchors, seen from where the policy stands."""
+    value = document.get("anchors")
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value.strip():
+        sheet.refuse(document, "anchors", "Write the path of a file: anchors.jsonl.")
+        return None
+    return str(Path(sheet.source).parent / value)
+
+
 def _confidence(document: Located, sheet: _Sheet, default: float) -> float:
     value = sheet.share(document, "confidence", default)
     if not 0.5 < value < 1.0:
@@ -202,7 +215,7 @@ def _criterion(name: str, entries: Located, sheet: _Sheet) -> CriterionPolicy:
         max_drop=sheet.amount(body, "max_drop"),
         min_pass_rate=sheet.optional_share(body, "min_pass_rate"),
         max_new_failures=sheet.count(body, "max_new_failures", 0),
-        confirm=sheet.count(body, "confirm", 1) or 1,
+        confirm=sheet.count(body, "confirm", 1),
         gate=gates,
         line=line,
     )

@@ -82,7 +82,7 @@ def merge_into(target: Ledger, pieces: Sequence[Ledger]) -> None:
     plan = {k: v for k, v in _plan(pieces[0]).items() if k != SHARD}
     target.set("ingested", _merged_facts([f for f in facts if isinstance(f, dict)]))
     target.set("plan", plan)
-    for key in ("turns", "metrics", "toy_judges", "partial", "calibration"):
+    for key in ("turns", "metrics", "toy_judges", "asked", "partial", "calibration"):
         target.set(key, pieces[0].get(key))
     keys = {number: key for key, number in pieces[0].scorer_keys().items()}
     own = target.scorer_keys()

@@ -9,7 +9,7 @@ from evalharness.core.policy import Policy
 from evalharness.core.scores import Column
 from evalharness.core.snapshot import Mark, Snapshot
 from evalharness.gate.compare import measure
-from evalharness.gate.failing import pass_rule
+from evalharness.gate.confirming import pass_rule
 from evalharness.gate.pairing import Unit
 from evalharness.gate.same import changed_parts
 from evalharness.gate.types import Difference, Unpaired

@@ -8,9 +8,12 @@ from dataclasses import dataclass, replace
 from evalharness.core.policy import Policy
 from evalharness.core.scores import Column
 from evalharness.core.snapshot import Mark, Series, Snapshot
+from evalharness.gate.confirming import pass_rule
 from evalharness.gate.differences import bounded, independent_samples, nothing, paired_units, reach
-from evalharness.gate.failing import new_failures, pass_rule
+from evalharness.gate.evidence import NOTHING, Evidence
+from evalharness.gate.failing import new_failures
 from evalharness.gate.pairing import Pairing, Unit, pair
+from evalharness.gate.rulers import corrected
 from evalharness.gate.types import Difference, Failing, Reach, SliceRow, Unpaired, Worst
 from evalharness.stats.clustered import mean_interval
 from evalharness.stats.estimate import Estimate, undefined
@@ -37,7 +40,14 @@ class Measured:
 
 
 def measure(
-    baseline: Snapshot, first: Series, run: Snapshot, second: Series, policy: Policy, *, same: bool
+    baseline: Snapshot,
+    first: Series,
+    run: Snapshot,
+    second: Series,
+    policy: Policy,
+    *,
+    same: bool,
+    evidence: Evidence = NOTHING,
 ) -> Measured:
     """Return everything about one ordered column that both runs have."""
     column = second.column
@@ -50,6 +60,9 @@ def measure(
         difference = independent_samples(
             _scored(baseline, first, policy), _scored(run, second, policy), sign, policy.confidence
         )
+    bridge = evidence.bridge(second.key)
+    if bridge is not None:
+        difference = corrected(difference, bridge, policy.confidence)
     difference = _with_bounds(difference, bounded(difference, pairing.loose, sign, scale))
     return Measured(
         column=column,
@@ -59,7 +72,7 @@ def measure(
         baseline_mean=_mean(baseline, first, policy),
         run_mean=_mean(run, second, policy),
         pass_rate=_pass_rate(run, second, policy),
-        new_failures=new_failures(pairing.units, column, run),
+        new_failures=new_failures(pairing.units, second, run, policy, evidence.again),
         without_verdict=(second.without_verdict, second.items),
         worst=_worst(pairing.units, sign, run),
         slices=tuple(_slices(run, pairing.units, policy, sign, span)),

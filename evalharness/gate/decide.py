@@ -14,29 +14,39 @@ from dataclasses import replace
 from evalharness.core.policy import Policy
 from evalharness.core.snapshot import Series, Snapshot
 from evalharness.gate.compare import Measured, measure, unordered
-from evalharness.gate.failing import is_confirmed, must_pass
+from evalharness.gate.confirming import SeriesKey
+from evalharness.gate.evidence import NOTHING, Evidence
+from evalharness.gate.failing import judged_failures, must_pass
 from evalharness.gate.pairing import identical
-from evalharness.gate.types import Comparison, Demand, GateResult, SliceRow, Verdict
+from evalharness.gate.rulers import corrected, moved_text, ruler_notes
+from evalharness.gate.types import Comparison, Demand, Difference, GateResult, SliceRow, Verdict
 from evalharness.stats.multiple import benjamini_hochberg, holm
 
 _FEW = 15
 
 
-def gate(baseline: Snapshot, run: Snapshot, policy: Policy) -> GateResult:
-    """Return the verdict on a run; both runs must have the same signatures (see :mod:`evalharness.gate.same`)."""
+def gate(baseline: Snapshot, run: Snapshot, policy: Policy, evidence: Evidence = NOTHING) -> GateResult:
+    """Return the verdict on a run; both runs must have the same signatures (see :mod:`evalharness.gate.same`).
+
+    ``evidence`` is what was judged besides the two runs: failures asked about again.
+    """
     same = identical(baseline, run)
-    measured = [_measured(baseline, run, series, policy, same) for series in run.series]
+    measured = [_measured(baseline, run, series, policy, same, evidence) for series in run.series]
     found = [row for row in measured if row is not None]
     gating = [row for row in found if policy.why_not_gating(row.column) is None]
     adjusted = dict(
         zip((id(row) for row in gating), holm([row.difference.p_drop for row in gating]), strict=True)
     )
     slices = _adjusted_slices(gating, policy)
-    rows = tuple(_comparison(row, policy, adjusted.get(id(row)), slices.get(id(row), ())) for row in found)
-    demands = tuple(_demands(run, gating, policy))
+    rows = tuple(
+        _comparison(row, policy, adjusted.get(id(row)), slices.get(id(row), ()), evidence) for row in found
+    )
+    demands = tuple(_demands(run, gating, policy, evidence))
     verdict = _together(
         [row.verdict for row in rows if row.verdict is not None], [demand.verdict for demand in demands]
     )
+    if any(evidence.moved(_key(row)) for row in gating):
+        verdict = Verdict.INCONCLUSIVE  # a ruler that moved has measured nothing, in either direction
     return GateResult(
         verdict=verdict,
         run=run.name,
@@ -45,24 +55,25 @@ def gate(baseline: Snapshot, run: Snapshot, policy: Policy) -> GateResult:
         policy=policy,
         comparisons=rows,
         demands=demands,
-        notes=tuple(_notes(baseline, run, rows)),
+        notes=(*_notes(baseline, run, rows), *_ruler_notes(rows, policy)),
         identical=same,
     )
 
 
 def _measured(
-    baseline: Snapshot, run: Snapshot, series: Series, policy: Policy, same: bool
+    baseline: Snapshot, run: Snapshot, series: Series, policy: Policy, same: bool, evidence: Evidence
 ) -> Measured | None:
     first = baseline.find(series.key)
     if first is None:
         return None
     if series.column.nominal or series.column.higher_is_better is None:
         return unordered(series.column, series)
-    return measure(baseline, first, run, series, policy, same=same)
+    same = same and evidence.bridge(series.key) is None
+    return measure(baseline, first, run, series, policy, same=same, evidence=evidence)
 
 
 def _comparison(
-    row: Measured, policy: Policy, p_holm: float | None, slices: Sequence[SliceRow]
+    row: Measured, policy: Policy, p_holm: float | None, slices: Sequence[SliceRow], evidence: Evidence
 ) -> Comparison:
     stated = policy.of(row.column)
     why_not = policy.why_not_gating(row.column)
@@ -73,7 +84,7 @@ def _comparison(
         and difference.upper is not None
         and difference.upper < 0.0
     )
-    verdict, reasons = (None, ()) if why_not else _decided(row, policy, real)
+    verdict, reasons = (None, ()) if why_not else _decided(row, policy, real, evidence)
     return Comparison(
         column=row.column,
         verdict=verdict,
@@ -95,17 +106,41 @@ def _comparison(
         worst=row.worst,
         slices=tuple(slices) or row.slices,
         policy_line=stated.line,
+        ruler=evidence.rulers.get(_key(row)),
+        corrected=_corrected(row, policy, evidence),
     )
 
 
-def _decided(row: Measured, policy: Policy, real: bool) -> tuple[Verdict, tuple[str, ...]]:
+def _decided(
+    row: Measured, policy: Policy, real: bool, evidence: Evidence
+) -> tuple[Verdict, tuple[str, ...]]:
     """The verdict on a criterion with its reasons: those of the worst verdict that was reached."""
+    unbridged = evidence.unbridged.get(_key(row))
+    if unbridged is not None:
+        return Verdict.INCONCLUSIVE, (
+            f"measured otherwise than the baseline ({unbridged}), and nothing bridges it",
+        )
+    moved = evidence.moved(_key(row))
+    if moved is not None:
+        return Verdict.INCONCLUSIVE, (moved_text(moved, _corrected(row, policy, evidence)),)
     found = [_drop(row, policy, real), *_coverage(row, policy)]
-    for extra in (_floor(row, policy), _failures(row, policy)):
+    failures = judged_failures(row.new_failures, row.column, policy, evidence.again)
+    if failures is not None and row.new_failures and evidence.bridge(_key(row)) is not None:
+        failures = Verdict.INCONCLUSIVE, "new failures can't be told from those of the changed instrument"
+    for extra in (_floor(row, policy), failures):
         if extra is not None:
             found.append(extra)
     verdict = _together([each for each, _ in found])
     return verdict, tuple(reason for each, reason in found if each is verdict and reason)
+
+
+def _corrected(row: Measured, policy: Policy, evidence: Evidence) -> Difference | None:
+    moved = evidence.moved(_key(row))
+    return None if moved is None else corrected(row.difference, moved, policy.confidence)
+
+
+def _key(row: Measured) -> SeriesKey:
+    return (row.column.scorer, row.column.rubric, row.column.criterion)
 
 
 def _drop(row: Measured, policy: Policy, real: bool) -> tuple[Verdict, str]:
@@ -154,33 +189,18 @@ def _floor(row: Measured, policy: Policy) -> tuple[Verdict, str] | None:
     return Verdict.PASS, ""
 
 
-def _failures(row: Measured, policy: Policy) -> tuple[Verdict, str] | None:
-    """New failures against their limit: the policy's, or none where the rubric says ``must``."""
-    stated = policy.of(row.column)
-    limit = (
-        stated.max_new_failures if stated.max_new_failures is not None else (0 if row.column.must else None)
-    )
-    if limit is None:
-        return None
-    sure = sum(is_confirmed(item, stated.confirm) for item in row.new_failures)
-    if sure > limit:
-        return Verdict.FAIL, f"{sure} new failures, more than {limit}"
-    if len(row.new_failures) > limit:
-        return (
-            Verdict.INCONCLUSIVE,
-            f"{len(row.new_failures)} new failures, {sure} of them confirmed by most of {stated.confirm} verdicts: "
-            "score again with more --samples",
-        )
-    return Verdict.PASS, ""
-
-
-def _demands(run: Snapshot, gating: Sequence[Measured], policy: Policy) -> Iterator[Demand]:
+def _demands(
+    run: Snapshot, gating: Sequence[Measured], policy: Policy, evidence: Evidence
+) -> Iterator[Demand]:
     if not gating:
         yield Demand("criteria", Verdict.INCONCLUSIVE, "no criterion gates, so nothing was decided")
+    if evidence.unread:
+        yield Demand("anchors", Verdict.INCONCLUSIVE, f"not judged afresh: {evidence.unread}")
     if run.partial:
         yield Demand("complete run", Verdict.INCONCLUSIVE, f"the run is partial: {run.partial}")
-    keys = {(row.column.scorer, row.column.rubric, row.column.criterion) for row in gating}
-    yield from must_pass(policy, run, [series for series in run.series if series.key in keys])
+    keys = {_key(row) for row in gating}
+    gated = [series for series in run.series if series.key in keys]
+    yield from must_pass(policy, run, gated, evidence.again)
 
 
 def _together(*verdicts: Sequence[Verdict]) -> Verdict:
@@ -199,6 +219,12 @@ def _adjusted_slices(gating: Sequence[Measured], policy: Policy) -> dict[int, tu
         dropped = p is not None and p <= policy.alpha and (part.difference.value or 0.0) < 0.0
         found[key] = (*found.get(key, ()), replace(part, p_adjusted=p, dropped=dropped))
     return found
+
+
+def _ruler_notes(rows: Sequence[Comparison], policy: Policy) -> Iterator[str]:
+    for row in rows:
+        if row.verdict is not None and row.ruler is not None:
+            yield from ruler_notes(row.ruler, policy.confidence)
 
 
 def _notes(baseline: Snapshot, run: Snapshot, rows: Sequence[Comparison]) -> Iterator[str]:

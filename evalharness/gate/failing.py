@@ -5,91 +5,98 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from evalharness.core.policy import Policy
-from evalharness.core.rubric import PassRule
 from evalharness.core.scores import Column
-from evalharness.core.snapshot import Mark, Series, Snapshot
+from evalharness.core.snapshot import Series, Snapshot
+from evalharness.gate.confirming import (
+    Again,
+    failing,
+    fails,
+    failure_limit,
+    named_subjects,
+    newly_failing,
+    pass_rule,
+    verdicts_text,
+)
 from evalharness.gate.pairing import Unit
-from evalharness.gate.types import Demand, Failing, Verdict
+from evalharness.gate.types import Demand, Failing, Standing, Verdict
 
 
-def pass_rule(column: Column) -> PassRule | None:
-    """The column's pass rule, if it has one."""
-    return None if column.passes is None else PassRule.parse(column.passes)
-
-
-def new_failures(units: Iterable[Unit], column: Column, run: Snapshot) -> tuple[Failing, ...]:
+def new_failures(
+    units: Iterable[Unit], series: Series, run: Snapshot, policy: Policy, again: Again
+) -> tuple[Failing, ...]:
     """Return items of the run that fail where nothing of the baseline's counterpart failed, and something passed."""
-    rule = pass_rule(column)
+    rule = pass_rule(series.column)
     if rule is None:
         return ()
-    found = []
-    for unit in units:
-        if unit.baseline is None or _fails(unit.baseline_marks, rule):
-            continue
-        found += [failing(mark, rule, run) for mark in _fails(unit.run_marks, rule)]
-    return tuple(found)
+    return tuple(failing(mark, series, run, policy, again) for mark in newly_failing(units, rule))
 
 
-def failing(mark: Mark, rule: PassRule, run: Snapshot) -> Failing:
-    """Return a failing mark with the single verdicts behind it."""
-    assert mark.value is not None
-    subject = run.subjects[mark.subject]
-    verdicts = mark.samples or (mark.value,)
-    bad = sum(not rule(value) for value in verdicts)
-    return Failing(subject.id, mark.turn, mark.value, (bad, len(verdicts)), subject.source, subject.line)
+def judged_failures(
+    items: Sequence[Failing], column: Column, policy: Policy, again: Again
+) -> tuple[Verdict, str] | None:
+    """Return what follows from new failures under their limit; None where there is no limit."""
+    limit = failure_limit(column, policy)
+    if limit is None:
+        return None
+    sure, unsure = _count(items, Standing.CONFIRMED), _count(items, Standing.OPEN)
+    refuted = _count(items, Standing.REFUTED)
+    told = f"; {_refuted(refuted)}" if refuted else ""
+    if sure > limit:
+        return Verdict.FAIL, f"{sure} new failures, more than {limit}{told}"
+    if sure + unsure > limit:
+        why = verdicts_text(items, again)
+        return Verdict.INCONCLUSIVE, f"{sure + unsure} new failures, {sure} of them confirmed ({why}){told}"
+    return Verdict.PASS, _refuted(refuted) if refuted else ""
 
 
-def is_confirmed(item: Failing, confirm: int) -> bool:
-    """Whether enough single verdicts were asked, and most of them fail."""
-    bad, asked = item.verdicts
-    return asked >= confirm and 2 * bad > asked
-
-
-def must_pass(policy: Policy, run: Snapshot, gating: Sequence[Series]) -> Iterator[Demand]:
+def must_pass(policy: Policy, run: Snapshot, gating: Sequence[Series], again: Again) -> Iterator[Demand]:
     """One demand for every name in ``must_pass``: a dialogue id, or a scenario with all its dialogues."""
     for name in policy.must_pass:
-        wanted = {
-            index
-            for index, subject in enumerate(run.subjects)
-            if name in (subject.id, subject.key(policy.pair_by))
-        }
-        yield _must_pass(name, wanted, policy, run, gating)
+        wanted = named_subjects(run, name, policy)
+        yield _must_pass(f"must pass: {name}", wanted, policy, run, gating, again)
 
 
 def _must_pass(
-    name: str, wanted: set[int], policy: Policy, run: Snapshot, gating: Sequence[Series]
+    title: str, wanted: set[int], policy: Policy, run: Snapshot, gating: Sequence[Series], again: Again
 ) -> Demand:
-    title = f"must pass: {name}"
     if not wanted:
         return Demand(title, Verdict.INCONCLUSIVE, "the run has no such dialogue")
-    sure: list[Failing] = []
-    unsure: list[Failing] = []
+    found: list[Failing] = []
     judged = without = 0
     for series in gating:
         rule = pass_rule(series.column)
         if rule is None:
             continue
-        confirm = policy.of(series.column).confirm
         marks = [mark for mark in series.marks if mark.subject in wanted]
         judged += sum(mark.status == "scored" for mark in marks)
         without += sum(mark.status == "failed" for mark in marks)
-        for mark in _fails(marks, rule):
-            item = failing(mark, rule, run)
-            (sure if is_confirmed(item, confirm) else unsure).append(item)
+        found += [failing(mark, series, run, policy, again) for mark in fails(marks, rule)]
+    return _demand(title, found, judged, without, again)
+
+
+def _demand(title: str, found: list[Failing], judged: int, without: int, again: Again) -> Demand:
+    sure, unsure = (
+        tuple(item for item in found if item.standing is standing)
+        for standing in (Standing.CONFIRMED, Standing.OPEN)
+    )
+    refuted = len(found) - len(sure) - len(unsure)
+    told = f"; {_refuted(refuted)}" if refuted else ""
     if sure:
-        return Demand(title, Verdict.FAIL, f"fails on {len(sure)} counts", tuple(sure))
+        return Demand(title, Verdict.FAIL, f"fails on {len(sure)} counts{told}", sure)
     if unsure:
-        reason = "fails, and too few verdicts confirm it: score again with more --samples"
-        return Demand(title, Verdict.INCONCLUSIVE, reason, tuple(unsure))
-    if without or not judged:
-        reason = (
-            f"{without} of its items have no verdict"
-            if without
-            else "no criterion with a pass mark judged it"
-        )
-        return Demand(title, Verdict.INCONCLUSIVE, reason)
-    return Demand(title, Verdict.PASS, f"passes on {judged} counts")
+        reason = f"fails, and that is not confirmed: {verdicts_text(unsure, again)}{told}"
+        return Demand(title, Verdict.INCONCLUSIVE, reason, unsure)
+    if without:
+        return Demand(title, Verdict.INCONCLUSIVE, f"{without} of its items have no verdict")
+    if not judged:
+        return Demand(title, Verdict.INCONCLUSIVE, "no criterion with a pass mark judged it")
+    return Demand(title, Verdict.PASS, f"passes on {judged} counts{told}")
 
 
-def _fails(marks: Iterable[Mark], rule: PassRule) -> list[Mark]:
-    return [mark for mark in marks if mark.value is not None and not rule(mark.value)]
+def _refuted(count: int) -> str:
+    which = "1 failure was" if count == 1 else f"{count} failures were"
+    return f"{which} refuted by fresh verdicts"
+
+
+def _count(items: Iterable[Failing], standing: Standing) -> int:
+    return sum(item.standing is standing for item in items)

@@ -7,9 +7,13 @@ from dataclasses import dataclass
 
 from evalharness.core.scores import Column
 from evalharness.core.snapshot import Series, Snapshot
+from evalharness.data.anchor_facts import AnchorFact, AnchorFacts
 from evalharness.gate.same import changed_parts
 from evalharness.stats.clustered import mean_interval
+from evalharness.stats.drift import cusum
 from evalharness.stats.estimate import Estimate
+
+_LEAST_ERROR = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +28,38 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """How far a run's judge stood from the anchors: the shift in scale units, and both sums of the CUSUM."""
+
+    run: int
+    shift: float
+    low: float | None
+    high: float | None
+    upper: float
+    lower: float
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """A criterion's judge on one file of anchors over runs.
+
+    ``alarm`` is the first run where the accumulated shift left what chance explains, ``since`` the one where it began
+    to grow; both are numbers of runs in the trend. ``direction`` is 1 where scores rose, -1 where they fell, else 0.
+    """
+
+    looks: tuple[Look, ...]
+    alarm: int | None
+    since: int | None
+    direction: int
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
-    """A criterion over the runs that have it, in their order."""
+    """A criterion over the runs that have it, in their order; ``watch`` where its judge met anchors."""
 
     column: Column
     points: tuple[Point, ...]
+    watch: Watch | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +79,11 @@ class History:
     lines: tuple[Line, ...]
 
 
-def history(snapshots: Sequence[Snapshot]) -> History:
-    """The trend of runs, oldest first, over every ordered column that any of them has."""
+def history(snapshots: Sequence[Snapshot], anchors: Sequence[AnchorFacts | None] = ()) -> History:
+    """The trend of runs, oldest first, over every ordered column that any of them has.
+
+    ``anchors`` is what each run's judges were found to be, None where they met no anchors.
+    """
     keys = dict.fromkeys(series.key for snapshot in snapshots for series in snapshot.series)
     lines = []
     for key in keys:
@@ -58,9 +92,51 @@ def history(snapshots: Sequence[Snapshot]) -> History:
         ]
         column = found[-1][1].column
         if not column.nominal:
-            lines.append(Line(column, tuple(_points(snapshots, found))))
+            lines.append(Line(column, tuple(_points(snapshots, found)), _watch(column, anchors)))
     runs = tuple(RunName(each.name, each.created, each.partial) for each in snapshots)
     return History(runs, tuple(lines))
+
+
+def _watch(column: Column, anchors: Sequence[AnchorFacts | None]) -> Watch | None:
+    """The judge of the latest run on its anchors: runs with another instrument or other anchors don't belong to it."""
+    rows = [
+        (run, facts.digest, fact)
+        for run, facts in enumerate(anchors)
+        if facts is not None
+        for fact in facts.facts
+        if (fact.scorer, fact.rubric, fact.criterion) == (column.scorer, column.rubric, column.criterion)
+    ]
+    if not rows:
+        return None
+    _, digest, last = rows[-1]
+    own = [
+        (run, fact)
+        for run, other, fact in rows
+        if (other, fact.signature, fact.changed) == (digest, last.signature, last.changed)
+    ]
+    known = [(run, fact, fact.shift) for run, fact in own if fact.shift is not None]
+    if not known or last.changed:
+        return None
+    chart = cusum(
+        [shift for *_, shift in known], target=0.0, sd=_deviations(column, [f for _, f, _ in known])
+    )
+    looks = tuple(
+        Look(run, shift, fact.low, fact.high, float(up), float(down))
+        for (run, fact, shift), up, down in zip(known, chart.upper, chart.lower, strict=True)
+    )
+    numbers = [look.run for look in looks]
+    return Watch(
+        looks,
+        None if chart.alarm is None else numbers[chart.alarm],
+        None if chart.since is None else numbers[chart.since],
+        chart.direction,
+    )
+
+
+def _deviations(column: Column, facts: Sequence[AnchorFact]) -> list[float]:
+    """The error of each run's shift, at least 1 % of the scale: a judge that repeats itself exactly shows none."""
+    span = 1.0 if column.low is None or column.high is None else column.high - column.low
+    return [max(fact.se or 0.0, _LEAST_ERROR * span) for fact in facts]
 
 
 def _points(snapshots: Sequence[Snapshot], found: Sequence[tuple[int, Series]]) -> list[Point]:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from evalharness.core.policy import Policy
 from evalharness.core.scores import Column
 from evalharness.errors import ExitCode
+from evalharness.stats.drift import AnchorDrift
 from evalharness.stats.estimate import Estimate
 from evalharness.stats.significance import Significance
 
@@ -83,8 +84,29 @@ class Reach:
 
 
 @dataclass(frozen=True, slots=True)
+class Fresh:
+    """What the judge said of an item when it was asked again: failing, passing, and all verdicts asked for."""
+
+    failing: int
+    passing: int
+    asked: int
+
+
+class Standing(StrEnum):
+    """Whether a failure counts: confirmed, refuted, or not to be told from the verdicts there are."""
+
+    CONFIRMED = "confirmed"
+    REFUTED = "refuted"
+    OPEN = "open"
+
+
+@dataclass(frozen=True, slots=True)
 class Failing:
-    """An item that fails the criterion's pass rule; ``verdicts`` are failing and all single verdicts on it."""
+    """An item that fails the criterion's pass rule.
+
+    ``verdicts`` are failing and all single verdicts in the run; ``again`` those of a fresh asking, where there was
+    one; ``standing`` what follows from them under the policy's ``confirm``.
+    """
 
     dialogue: str
     turn: int | None
@@ -92,6 +114,8 @@ class Failing:
     verdicts: tuple[int, int]
     source: str
     line: int
+    standing: Standing
+    again: Fresh | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +143,50 @@ class SliceRow:
     dropped: bool
 
 
+class State(StrEnum):
+    """What the anchors say of a ruler."""
+
+    HELD = "held"
+    MOVED = "moved"
+    UNCLEAR = "unclear"
+
+
+@dataclass(frozen=True, slots=True)
+class Ruler:
+    """One column of the run's judge on the anchors.
+
+    ``missing`` anchors have no fresh verdict. ``tolerance`` is the shift that would matter, in scale units. ``changed``
+    says how the run's instrument differs from the one that the anchors were recorded with, empty where it does not.
+    """
+
+    column: Column
+    items: int
+    missing: int
+    labelled: int
+    tolerance: float
+    changed: str
+    drift: AnchorDrift
+
+    @property
+    def state(self) -> State:
+        """Moved: the interval excludes 0 and the shift is beyond the tolerance. Held: equivalence is shown."""
+        if self.drift.moved:
+            return State.MOVED
+        return State.HELD if self.drift.held() else State.UNCLEAR
+
+    @property
+    def is_bridge(self) -> bool:
+        """Whether it joins two instruments instead of watching one."""
+        return bool(self.changed)
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """Everything about one column.
 
     ``verdict`` is None where the column does not gate; ``not_gating`` says why. ``real_drop`` tells of a drop
-    that is there (after Holm) whatever is decided about it.
+    that is there (after Holm) whatever is decided about it. ``ruler`` is what anchors say of the judge; ``corrected``
+    the difference without the shift of a ruler that moved (``difference`` is without that of a bridge).
     """
 
     column: Column
@@ -147,6 +209,8 @@ class Comparison:
     worst: tuple[Worst, ...]
     slices: tuple[SliceRow, ...]
     policy_line: int | None
+    ruler: Ruler | None = None
+    corrected: Difference | None = None
 
 
 @dataclass(frozen=True, slots=True)

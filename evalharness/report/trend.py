@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from markupsafe import Markup
 
 from evalharness.core.canonical import Json
 from evalharness.core.scores import Column
 from evalharness.core.text import log_safe, one_line
-from evalharness.gate.history import History, Line, Point
+from evalharness.gate.history import History, Line, Point, Watch
 from evalharness.report.figures import interval, number
 from evalharness.report.html.assets import TREND_STYLES, policy, style
 from evalharness.report.html.rendering import environment
@@ -58,6 +58,7 @@ def trend_json(found: History) -> str:
                 "rubric": line.column.rubric or None,
                 "criterion": line.column.criterion,
                 "points": [_point(point) for point in line.points],
+                "anchors": _watch_json(line.watch),
             }
             for line in found.lines
         ],
@@ -80,6 +81,29 @@ def _point(point: Point) -> Json:
     }
 
 
+def _watch_json(watch: Watch | None) -> Json:
+    if watch is None:
+        return None
+    return {
+        "looks": [dict(asdict(look)) for look in watch.looks],
+        "alarm": watch.alarm,
+        "since": watch.since,
+        "direction": watch.direction,
+    }
+
+
+def watch_text(watch: Watch, found: History) -> str:
+    """What the anchors say of a criterion's judge over the runs, in a sentence."""
+    last = watch.looks[-1]
+    sums = f"CUSUM +{last.upper:.1f} / −{last.lower:.1f} of 5"
+    now = f"anchors: the judge stands {last.shift:+.3g} from its recorded verdicts ({sums})"
+    if watch.alarm is None or watch.since is None:
+        return f"{now}; no drift over {len(watch.looks)} runs"
+    first, seen = (one_line(found.runs[run].name, _LONGEST) for run in (watch.since, watch.alarm))
+    way = "up" if watch.direction > 0 else "down"
+    return f"{now}; THE JUDGE IS MOVING {way}, since {first}, seen at {seen}: don't read the line as quality"
+
+
 def trend_text(found: History) -> str:
     """A block per criterion: a line per run, a mark where the instrument changed before it."""
     return "\n".join(_lines(found))
@@ -99,6 +123,8 @@ def _lines(found: History) -> Iterator[str]:
             partial = "  PARTIAL" if run.partial else ""
             name = f"{one_line(run.name, _LONGEST):<{width}}"
             yield f"  {name}  {run.created[:10]}  {interval(point.mean)}{lost}{partial}"
+        if line.watch is not None:
+            yield f"  {watch_text(line.watch, found)}"
 
 
 def name_of(column: Column) -> str:
@@ -120,6 +146,7 @@ def trend_page(found: History) -> str:
             charts=charts,
             interval=interval,
             name_of=name_of,
+            watch_text=watch_text,
             size=(WIDTH, HEIGHT, LEFT, TOP),
         )
     )

@@ -203,6 +203,8 @@ def test_a_failure_that_is_not_confirmed_is_undecided_and_one_that_is_fails():
             "value": pytest.approx(4 / 3),
             "failing_verdicts": 3,
             "verdicts": 3,
+            "standing": "confirmed",
+            "judged_again": None,
         }
     ]
 

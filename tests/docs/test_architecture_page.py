@@ -6,10 +6,11 @@ import configparser
 import re
 from pathlib import Path
 
-from evalharness.data import baselines, cache
+from evalharness.data import anchor_facts, anchors, baselines, cache
 from evalharness.data.ledger import schema
 from evalharness.report import audit, diff, document, execution, pairwise, trend, trials
 from evalharness.report.gate import document as gate_document
+from evalharness.report.gate import sequential
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
@@ -40,7 +41,10 @@ def test_format_versions_are_current():
         "report.json": str(document.SCHEMA_VERSION),
         "execution.json": str(execution.SCHEMA_VERSION),
         "gate.json": str(gate_document.SCHEMA_VERSION),
+        "sequential.json": str(sequential.SCHEMA_VERSION),
         "baseline file": str(baselines.VERSION),
+        "anchors file": str(anchors.VERSION),
+        "anchors.json": str(anchor_facts.VERSION),
         "pairwise.json": str(pairwise.SCHEMA_VERSION),
         "diff.json": str(diff.SCHEMA_VERSION),
         "trend.json": str(trend.SCHEMA_VERSION),

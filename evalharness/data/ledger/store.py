@@ -197,6 +197,13 @@ class Ledger:
         ).fetchone()
         return self._checked(row)
 
+    def dialogue_named(self, dialogue_id: str) -> StoredDialogue | None:
+        """One stored dialogue by its id, None when there is none."""
+        row = self._db.execute(
+            "SELECT seq, source, line, body, hash FROM dialogues WHERE id=?", (key_text(dialogue_id),)
+        ).fetchone()
+        return None if row is None else self._checked(row)
+
     def sorted_dialogues(self) -> Iterator[StoredDialogue]:
         """All dialogues by cluster, then id: an order that does not depend on the order of the input."""
         cursor = self._db.execute("SELECT seq, source, line, body, hash FROM dialogues ORDER BY cluster, id")

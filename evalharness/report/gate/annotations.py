@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from evalharness.core.text import one_line
-from evalharness.gate.types import Comparison, GateResult, Verdict
+from evalharness.gate.types import Comparison, Failing, GateResult, Standing, Verdict
 from evalharness.report.figures import number
 from evalharness.report.gate.markdown import worst_dialogues
-from evalharness.report.gate.words import MARK, change, first_line, name_of, reasons
+from evalharness.report.gate.words import MARK, change, failure_text, first_line, name_of, reasons
 
 _LIMIT = 10
 _LEVEL = {Verdict.FAIL: "error", Verdict.INCONCLUSIVE: "warning", Verdict.PASS: "notice"}
@@ -36,8 +36,8 @@ def _details(result: GateResult) -> Iterator[str]:
     for row in result.gating:
         if row.verdict is not Verdict.PASS:
             yield _criterion(result, row)
-        for item in row.new_failures if row.verdict is Verdict.FAIL else ():
-            text = f"new failure on {name_of(row.column)}: {item.dialogue}"
+        for item in _counting(row):
+            text = f"new failure on {name_of(row.column)}: {item.dialogue} ({failure_text(item)})"
             yield command("error", text, item.source or None, item.line)
     for demand in result.demands:
         if demand.verdict is not Verdict.PASS:
@@ -48,6 +48,13 @@ def _details(result: GateResult) -> Iterator[str]:
         for name, drop in worst_dialogues(result):
             text = f"{name}: {number(drop.baseline)} before, {number(drop.run)} now ({drop.dialogue})"
             yield command("warning", text, drop.source or None, drop.line, "among the largest drops")
+
+
+def _counting(row: Comparison) -> list[Failing]:
+    """The new failures that count, where the criterion failed."""
+    if row.verdict is not Verdict.FAIL:
+        return []
+    return [item for item in row.new_failures if item.standing is Standing.CONFIRMED]
 
 
 def _criterion(result: GateResult, row: Comparison) -> str:

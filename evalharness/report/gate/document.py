@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import PurePath
 
 from evalharness.core.canonical import Json
 from evalharness.core.policy import Policy
@@ -17,6 +19,7 @@ from evalharness.gate.types import (
     Difference,
     Failing,
     GateResult,
+    Ruler,
     SliceRow,
     Unpaired,
     Worst,
@@ -56,6 +59,8 @@ def policy_json(policy: Policy, columns: list[Column]) -> dict[str, Json]:
         "max_failed": policy.max_failed,
         "max_unpaired": policy.max_unpaired,
         "must_pass": list(policy.must_pass),
+        "anchors": None if policy.anchors is None else PurePath(policy.anchors).name,
+        "confirm": {column.criterion: policy.confirm_of(column) for column in columns},
         "slices": list(policy.slices),
         "on_inconclusive": policy.on_inconclusive.value,
         "max_drop": {column.criterion: policy.margin(column) for column in columns},
@@ -86,6 +91,28 @@ def _comparison(row: Comparison) -> dict[str, Json]:
         "without_verdict": {"items": row.without_verdict[0], "of": row.without_verdict[1]},
         "worst": [_worst(item) for item in row.worst],
         "slices": [_slice(part) for part in row.slices],
+        "ruler": None if row.ruler is None else _ruler(row.ruler),
+        "difference_corrected": None if row.corrected is None else _difference(row.corrected),
+    }
+
+
+def _ruler(ruler: Ruler) -> Mapping[str, Json]:
+    drift = ruler.drift
+    bias = [None if each is None else estimate_json(each) for each in (drift.bias_recorded, drift.bias_fresh)]
+    return {
+        "state": "bridge" if ruler.is_bridge else ruler.state.value,
+        "changed": ruler.changed or None,
+        "anchors": ruler.items,
+        "without_verdict": ruler.missing,
+        "labelled": ruler.labelled,
+        "shift": estimate_json(drift.shift),
+        "tolerated": ruler.tolerance,
+        "correction": drift.correction,
+        "sign_flip": _test(drift.exact),
+        "share_changed": drift.changed,
+        "spread_ratio": drift.spread_ratio,
+        "bias_recorded": bias[0],
+        "bias_now": bias[1],
     }
 
 
@@ -125,12 +152,15 @@ def _unpaired(found: Unpaired) -> Mapping[str, Json]:
 
 def _failing(item: Failing) -> Mapping[str, Json]:
     bad, asked = item.verdicts
+    again = item.again
     return {
         "dialogue": item.dialogue,
         "turn": item.turn,
         "value": item.value,
         "failing_verdicts": bad,
         "verdicts": asked,
+        "standing": item.standing.value,
+        "judged_again": None if again is None else asdict(again),
     }
 
 

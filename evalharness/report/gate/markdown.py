@@ -6,7 +6,16 @@ from collections.abc import Iterator
 
 from evalharness.gate.types import Comparison, GateResult, Verdict, Worst
 from evalharness.report.figures import number, percent
-from evalharness.report.gate.words import MARK, change, detectable, first_line, name_of, paired_text, reasons
+from evalharness.report.gate.words import (
+    MARK,
+    change,
+    detectable,
+    failure_text,
+    first_line,
+    name_of,
+    paired_text,
+    reasons,
+)
 from evalharness.report.safe import markdown_text
 
 _ICON = {Verdict.PASS: "✅", Verdict.FAIL: "❌", Verdict.INCONCLUSIVE: "❔", None: "·"}
@@ -52,8 +61,7 @@ def _details(result: GateResult) -> Iterator[str]:
         if row.min_pass_rate is not None and row.pass_rate is not None:
             yield f"  - pass rate {percent(row.pass_rate.value)}, at least {percent(row.min_pass_rate)} demanded"
         for item in row.new_failures[:_WORST]:
-            bad, asked = item.verdicts
-            yield f"  - new failure: {markdown_text(item.dialogue)} ({bad} of {asked} verdicts)"
+            yield f"  - new failure: {markdown_text(item.dialogue)} ({failure_text(item)})"
         for part in row.slices:
             if part.dropped:
                 where = markdown_text(f"{part.key}={part.value}")

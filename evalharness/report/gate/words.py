@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from evalharness.core.scores import Column
 from evalharness.core.text import one_line
-from evalharness.gate.types import Comparison, GateResult, Unpaired, Verdict
+from evalharness.gate.types import Comparison, Failing, GateResult, Standing, Unpaired, Verdict
 from evalharness.report.figures import NOTHING, number
 
 MARK = {Verdict.PASS: "PASS", Verdict.FAIL: "FAIL", Verdict.INCONCLUSIVE: "INCONCLUSIVE"}
@@ -61,6 +61,21 @@ def _advice(row: Comparison) -> str:
     if row.reach.samples is not None:
         ways.append(f"{row.reach.samples} judge samples per item")
     return f"an unchanged system would pass with {' or '.join(ways)}" if ways else ""
+
+
+def failure_text(item: Failing) -> str:
+    """The verdicts behind a failure, and what follows from them."""
+    bad, asked = item.verdicts
+    own = f"{bad} of {asked} verdicts fail"
+    if item.again is None:
+        return own if item.standing is Standing.CONFIRMED else f"{own}, not confirmed"
+    again = item.again
+    result = {
+        Standing.CONFIRMED: "confirmed",
+        Standing.REFUTED: "refuted, does not count",
+        Standing.OPEN: "undecided",
+    }
+    return f"{own}; asked again: {again.failing} fail, {again.passing} pass of {again.asked}: {result[item.standing]}"
 
 
 def unpaired_text(found: Unpaired) -> str:
