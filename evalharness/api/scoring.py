@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
@@ -14,6 +14,7 @@ from typing import BinaryIO
 from evalharness.analysis.types import Analysis
 from evalharness.api.analysing import analyse_ledger
 from evalharness.api.folder import RunFolder
+from evalharness.api.redacting import Masking, Redaction, check_not_added, keep_counts
 from evalharness.api.rendering import write_outputs
 from evalharness.core.canonical import Json
 from evalharness.core.dialogue import TurnChoice
@@ -49,6 +50,7 @@ class ScoreJob:
     ``metrics`` and ``checks`` are specifications like ``bleu`` and ``contains:refund``; ``judges`` like
     ``openai:MODEL`` or ``alias=local:smollm2``; ``rubrics`` names or paths: every judge answers every rubric.
     ``offline`` answers from the verdict cache alone: a model that would have to be reached stops its judge.
+    ``redaction`` masks dialogues as they are read, so that neither judges nor the run folder see what it masks.
     """
 
     sources: tuple[str, ...]
@@ -70,6 +72,7 @@ class ScoreJob:
     limit: int | None = None
     shard: Shard | None = None
     offline: bool = False
+    redaction: Redaction | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +101,12 @@ def run_score(job: ScoreJob, progress: Progress | None = None, stdin: BinaryIO |
     started = time.monotonic()
     folder = RunFolder(private_folder(job.out))
     with exclusive(folder.path), Ledger(folder.ledger) as ledger, ExitStack() as stack:
-        if not job.update:
-            check_unchanged(ledger.get("plan"), plan, str(folder.path))
-        rows = _wanted_rows(job, stdin)
+        _check_same(ledger, job, plan)
+        masking = None if job.redaction is None else Masking(job.redaction)
+        rows = _wanted_rows(job, stdin, masking)
         ingest(ledger, rows, folder.rejects, skip_bad=job.skip_bad_lines, update=job.update)
+        if masking is not None:
+            keep_counts(ledger, masking.facts)
         _record_plan(ledger, job, plan)
         desk = make_desk(ledger, plan, job, stack.callback)
         finished = execute(ledger, desk, plan, watcher)
@@ -123,9 +128,9 @@ def estimate_score(job: ScoreJob, stdin: BinaryIO | None = None) -> list[JudgeEs
         if existing.exists():
             copy_ledger(existing, copy)
         ledger = stack.enter_context(Ledger(copy))
-        if not job.update:
-            check_unchanged(ledger.get("plan"), plan, str(job.out))
-        rows = _wanted_rows(job, stdin)
+        _check_same(ledger, job, plan)
+        unmapped = None if job.redaction is None else Masking(replace(job.redaction, map_file=None))
+        rows = _wanted_rows(job, stdin, unmapped)
         ingest(ledger, rows, Path(scratch) / "rejected.jsonl", skip_bad=job.skip_bad_lines, update=job.update)
         cache = VerdictCache() if plan.use_cache and plan.judges else None
         if cache is not None:
@@ -141,7 +146,10 @@ def make_plan(job: ScoreJob) -> RunPlan:
     specs = job.metrics or (() if judges else ("surface",))
     metrics: tuple[Metric, ...] = parse_metrics(specs)
     shard = "" if job.shard is None else str(job.shard)
-    plan = RunPlan(metrics, judges, job.turns, job.limits, job.epoch, job.retry_failed, job.use_cache, shard)
+    plan = RunPlan(
+        metrics, judges, job.turns, job.limits, job.epoch, job.retry_failed, job.use_cache, shard,
+        None if job.redaction is None else job.redaction.redactor.facts,
+    )  # fmt: skip
     check_distinct(plan)
     return plan
 
@@ -232,6 +240,15 @@ def _moved_models(ledger: Ledger, plan: RunPlan) -> Iterator[str]:
             )
 
 
-def _wanted_rows(job: ScoreJob, stdin: BinaryIO | None) -> Iterator[Read | Rejected]:
+def _check_same(ledger: Ledger, job: ScoreJob, plan: RunPlan) -> None:
+    if not job.update:
+        check_unchanged(ledger.get("plan"), plan, str(job.out))
+    check_not_added(ledger.get("plan"), plan.redaction, str(job.out))
+
+
+def _wanted_rows(
+    job: ScoreJob, stdin: BinaryIO | None, masking: Masking | None = None
+) -> Iterator[Read | Rejected]:
     rows = only_shard(read_dialogues(job.sources, job.read, stdin=stdin), job.shard)
-    return rows if job.limit is None else islice(rows, job.limit)
+    wanted = rows if job.limit is None else islice(rows, job.limit)
+    return wanted if masking is None else masking.rows(wanted)

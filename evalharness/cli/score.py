@@ -9,7 +9,15 @@ from typing import Any
 
 import click
 
-from evalharness.cli.options import json_option, pairs, quiet_option, reading_options, split_commas
+from evalharness.cli.options import (
+    json_option,
+    pairs,
+    quiet_option,
+    reading_options,
+    redact_options,
+    redaction_of,
+    split_commas,
+)
 from evalharness.errors import ExitCode
 
 _TERM = 15
@@ -27,6 +35,12 @@ _TERM = 15
 @click.option("-j", "--judge", multiple=True, metavar="[NAME=]BACKEND:MODEL[@URL]", help="A judge (repeats).")
 @click.option("-r", "--rubric", multiple=True, metavar="NAME|FILE", help="A rubric (repeats).")
 @reading_options
+@redact_options
+@click.option(
+    "--redact-map",
+    metavar="FILE",
+    help="Write what stands behind each placeholder to FILE, readable by you alone (turns --redact on).",
+)
 @click.option(
     "--turns",
     type=click.Choice(["all", "last", "referenced"]),
@@ -166,6 +180,7 @@ def make_job(options: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
         epoch=options["epoch"],
         limit=options["limit"],
         shard=None if options["shard"] is None else Shard.parse(options["shard"]),
+        redaction=redaction_of(options),
     )
 
 
