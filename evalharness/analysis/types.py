@@ -119,7 +119,11 @@ class CorpusScore:
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """What was scored: counts of the input, and ``partial`` with the reason when the run is incomplete."""
+    """What was scored: counts of the input, and ``partial`` with the reason when the run is incomplete.
+
+    ``masked`` is None where dialogues were scored as they came; else the dialogues with something masked, and how
+    often each kind of thing was.
+    """
 
     dialogues: int
     turns: int
@@ -130,6 +134,7 @@ class RunFacts:
     notes: tuple[tuple[str, int], ...]
     partial: str | None = None
     toy_judges: tuple[str, ...] = ()
+    masked: tuple[int, tuple[tuple[str, int], ...]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

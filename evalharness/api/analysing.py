@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from evalharness.analysis.build import analyse
 from evalharness.analysis.types import Analysis, RunFacts
+from evalharness.api.redacting import counts_of
 from evalharness.core.calibration import CalibrationCurve, curve_from_json, match_curves
 from evalharness.core.dialogue import TurnChoice, Unit
 from evalharness.core.metric import CorpusMetric, Metric
@@ -56,6 +57,7 @@ def analyse_ledger(ledger: Ledger, metrics: Iterable[Metric] = (), *, partial: s
         notes=_notes(facts.get("notes")),
         partial=partial,
         toy_judges=_strings(ledger.get("toy_judges")),
+        masked=counts_of(ledger),
     )
     items = {
         number: census.dialogues if group[0].unit is Unit.DIALOGUE else census.turns

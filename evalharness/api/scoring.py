@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
@@ -15,6 +15,7 @@ from evalharness.analysis.types import Analysis
 from evalharness.api.analysing import analyse_ledger
 from evalharness.api.folder import RunFolder
 from evalharness.api.recipe import ASKED, recipe
+from evalharness.api.redacting import Masking, Redaction, check_not_added, keep_counts
 from evalharness.api.rendering import write_outputs
 from evalharness.core.canonical import Json
 from evalharness.core.dialogue import TurnChoice
@@ -64,6 +65,7 @@ class ScoreJob:
     ``calibration`` is a file of `evalharness calibrate`: scores of the judges that it was made for are calibrated, too.
     ``composed_judges`` are those that the settings make of others. ``offline`` answers from the verdict cache alone: a
     model that would have to be reached stops its judge.
+    ``redaction`` masks dialogues as they are read, so that neither judges nor the run folder see what it masks.
     """
 
     sources: tuple[str, ...]
@@ -88,6 +90,7 @@ class ScoreJob:
     offline: bool = False
     allow_moved_model: bool = False
     calibration: Path | None = None
+    redaction: Redaction | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +120,12 @@ def run_score(job: ScoreJob, progress: Progress | None = None, stdin: BinaryIO |
     started = time.monotonic()
     folder = RunFolder(private_folder(job.out))
     with exclusive(folder.path), Ledger(folder.ledger) as ledger, ExitStack() as stack:
-        if not job.update:
-            check_unchanged(ledger.get("plan"), plan, str(folder.path))
-        rows = _wanted_rows(job, stdin)
+        _check_same(ledger, job, plan)
+        masking = None if job.redaction is None else Masking(job.redaction)
+        rows = _wanted_rows(job, stdin, masking)
         ingest(ledger, rows, folder.rejects, skip_bad=job.skip_bad_lines, update=job.update)
+        if masking is not None:
+            keep_counts(ledger, masking.facts)
         _record_plan(ledger, job, plan, curves)
         desk = make_desk(ledger, plan, job, stack.callback)
         finished = execute(ledger, desk, plan, watcher)
@@ -144,9 +149,9 @@ def estimate_score(job: ScoreJob, stdin: BinaryIO | None = None) -> list[JudgeEs
         if existing.exists():
             copy_ledger(existing, copy)
         ledger = stack.enter_context(Ledger(copy))
-        if not job.update:
-            check_unchanged(ledger.get("plan"), plan, str(job.out))
-        rows = _wanted_rows(job, stdin)
+        _check_same(ledger, job, plan)
+        unmapped = None if job.redaction is None else Masking(replace(job.redaction, map_file=None))
+        rows = _wanted_rows(job, stdin, unmapped)
         ingest(ledger, rows, Path(scratch) / "rejected.jsonl", skip_bad=job.skip_bad_lines, update=job.update)
         cache = VerdictCache() if plan.use_cache and plan.judges else None
         if cache is not None:
@@ -162,7 +167,10 @@ def make_plan(job: ScoreJob) -> RunPlan:
     specs = job.metrics or (() if judges else ("surface",))
     metrics: tuple[Metric, ...] = parse_metrics(specs)
     shard = "" if job.shard is None else str(job.shard)
-    plan = RunPlan(metrics, judges, job.turns, job.limits, job.epoch, job.retry_failed, job.use_cache, shard)
+    plan = RunPlan(
+        metrics, judges, job.turns, job.limits, job.epoch, job.retry_failed, job.use_cache, shard,
+        None if job.redaction is None else job.redaction.redactor.facts,
+    )  # fmt: skip
     check_distinct(plan)
     check_needs(plan)
     check_settling(plan)
@@ -278,6 +286,15 @@ def _moved_models(ledger: Ledger, plan: RunPlan) -> Iterator[str]:
             )
 
 
-def _wanted_rows(job: ScoreJob, stdin: BinaryIO | None) -> Iterator[Read | Rejected]:
+def _check_same(ledger: Ledger, job: ScoreJob, plan: RunPlan) -> None:
+    if not job.update:
+        check_unchanged(ledger.get("plan"), plan, str(job.out))
+    check_not_added(ledger.get("plan"), plan.redaction, str(job.out))
+
+
+def _wanted_rows(
+    job: ScoreJob, stdin: BinaryIO | None, masking: Masking | None = None
+) -> Iterator[Read | Rejected]:
     rows = only_shard(read_dialogues(job.sources, job.read, stdin=stdin), job.shard)
-    return rows if job.limit is None else islice(rows, job.limit)
+    wanted = rows if job.limit is None else islice(rows, job.limit)
+    return wanted if masking is None else masking.rows(wanted)

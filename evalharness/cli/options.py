@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -58,6 +59,36 @@ def json_option(command: F) -> F:
 def quiet_option(command: F) -> F:
     """No progress and no summary."""
     return click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")(command)
+
+
+def redact_options(command: F) -> F:
+    """What is masked in dialogues."""
+    for option in reversed(
+        (
+            click.option(
+                "--redact", is_flag=True,
+                help="Mask e-mail, phone, card, IBAN and key-like strings with placeholders like [EMAIL-1].",
+            ),
+            click.option(
+                "--redact-pattern", multiple=True, metavar="NAME=REGEX",
+                help="Mask what matches as [NAME-1] too (repeats; turns --redact on).",
+            ),
+        )
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def redaction_of(options: Mapping[str, Any]) -> Any:
+    """The redaction that the options describe; None for none."""
+    from evalharness.api.redacting import Redaction
+    from evalharness.core.redaction.detect import parse_pattern
+
+    map_file = options.get("redact_map")
+    if not (options["redact"] or options["redact_pattern"] or map_file):
+        return None
+    patterns = tuple(parse_pattern(entry) for entry in options["redact_pattern"])
+    return Redaction.of(patterns, Path(map_file) if map_file else None)
 
 
 def pairs(option: str, entries: Iterable[str]) -> dict[str, str]:

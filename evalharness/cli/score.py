@@ -16,6 +16,8 @@ from evalharness.cli.options import (
     pairs,
     quiet_option,
     reading_options,
+    redact_options,
+    redaction_of,
     split_commas,
 )
 from evalharness.errors import ExitCode
@@ -35,6 +37,12 @@ _TERM = 15
 @click.option("-j", "--judge", multiple=True, metavar="[NAME=]BACKEND:MODEL[@URL]", help="A judge (repeats).")
 @click.option("-r", "--rubric", multiple=True, metavar="NAME|FILE", help="A rubric (repeats).")
 @reading_options
+@redact_options
+@click.option(
+    "--redact-map",
+    metavar="FILE",
+    help="Write what stands behind each placeholder to FILE, readable by you alone (turns --redact on).",
+)
 @click.option(
     "--turns",
     type=click.Choice(["all", "last", "referenced"]),
@@ -191,6 +199,7 @@ def make_job(options: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
         limit=options["limit"],
         calibration=None if options["calibration"] is None else Path(options["calibration"]),
         shard=None if options["shard"] is None else Shard.parse(options["shard"]),
+        redaction=redaction_of(options),
     )
 
 

@@ -41,7 +41,8 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class RunPlan:
-    """The scorers of a run and how they are run. ``epoch`` tells fresh verdicts from cached ones."""
+    """The scorers of a run and how they are run. ``epoch`` tells fresh verdicts from cached ones; ``redaction`` says
+    what is masked in the dialogues, None for nothing."""
 
     metrics: tuple[Metric, ...] = ()
     judges: tuple[Judge, ...] = ()
@@ -51,6 +52,7 @@ class RunPlan:
     retry_failed: bool = False
     use_cache: bool = True
     shard: str = ""
+    redaction: Json = None
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -67,6 +69,8 @@ class RunPlan:
         facts: dict[str, Json] = {"--turns": self.turns.value, "epoch": self.epoch}
         if self.shard:
             facts[SHARD] = self.shard
+        if self.redaction is not None:
+            facts["--redact"] = self.redaction
         for columns in self.column_sets:
             facts[title(columns)] = [column.signature for column in columns]
         return facts

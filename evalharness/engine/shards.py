@@ -82,6 +82,9 @@ def merge_into(target: Ledger, pieces: Sequence[Ledger]) -> None:
     plan = {k: v for k, v in _plan(pieces[0]).items() if k != SHARD}
     target.set("ingested", _merged_facts([f for f in facts if isinstance(f, dict)]))
     target.set("plan", plan)
+    masked = [piece.get("redaction") for piece in pieces]
+    if any(isinstance(fact, dict) for fact in masked):
+        target.set("redaction", _merged_masked([fact for fact in masked if isinstance(fact, dict)]))
     for key in ("turns", "metrics", "toy_judges", "asked", "partial", "calibration"):
         target.set(key, pieces[0].get(key))
     keys = {number: key for key, number in pieces[0].scorer_keys().items()}
@@ -114,6 +117,17 @@ def _gaps(named: Sequence[tuple[str, Json]]) -> Iterator[Problem]:
     missing = [str(number) for number in range(1, count + 1) if number not in found]
     if missing:
         yield Problem(f"piece {', '.join(missing)} of {count} is missing")
+
+
+def _merged_masked(facts: Sequence[dict[str, Json]]) -> dict[str, Json]:
+    """What all pieces masked together."""
+    counts: dict[str, int] = {}
+    for fact in facts:
+        masked = fact.get("masked")
+        for kind, count in masked.items() if isinstance(masked, dict) else ():
+            counts[kind] = counts.get(kind, 0) + int(str(count))
+    total = sum(int(str(fact.get("dialogues", 0))) for fact in facts)
+    return {"dialogues": total, "masked": dict(sorted(counts.items()))}
 
 
 def _merged_facts(facts: Sequence[dict[str, Json]]) -> dict[str, Json]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from evalharness.core.dialogue import Item
+from evalharness.core.scores import Result
 from evalharness.judges.interface import Ask, Judge, PlannedRequest
 from evalharness.llm.client import Client, Reply, Request
 
@@ -29,6 +30,10 @@ class Stepped:
     def keep(self, client: Client, request: Request, reply: Reply, *, sample: int = 0) -> None:
         """Put a reply that gave a valid verdict into the verdict cache."""
         self.ask.keep(client, request, reply, sample=sample)
+
+    def result(self, scorer: str, rubric: str, criterion: str) -> Result | None:
+        """What another scorer of the run said about the item."""
+        return self.ask.result(scorer, rubric, criterion)
 
 
 def unique_clients(judges: Iterable[Judge]) -> tuple[Client, ...]:

@@ -48,7 +48,16 @@ def headline(analysis: Analysis) -> str:
         parts.append(f"{len(run.systems)} systems")
     if run.rejected:
         parts.append(f"{run.rejected:,} bad lines set aside")
+    if run.masked is not None:
+        parts.append(masked_line(run.masked[1]))
     return " · ".join(parts)
+
+
+def masked_line(counts: Iterable[tuple[str, int]]) -> str:
+    """``masked: 12 EMAIL, 3 PHONE``."""
+    return (
+        f"masked: {', '.join(f'{count:,} {one_line(kind, 40)}' for kind, count in counts) or 'nothing found'}"
+    )
 
 
 def toy_line(judge: str) -> str:

@@ -52,6 +52,9 @@ def _run(run: RunFacts) -> dict[str, Json]:
         "rejected": run.rejected,
         "notes": [{"note": note, "count": count} for note, count in run.notes],
         "toy_judges": list(run.toy_judges),
+        "redacted": None
+        if run.masked is None
+        else {"dialogues": run.masked[0], "masked": dict(run.masked[1])},
     }
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from evalharness.analysis.types import Analysis, RunFacts
 from evalharness.core.text import one_line
+from evalharness.report.console import masked_line
 from evalharness.report.figures import number
 from evalharness.report.html.columns import ColumnSet, label_of
 from evalharness.report.html.criteria import Counts, CriterionView, GroupView
@@ -154,6 +155,9 @@ def _alerts(run: RunFacts, chosen: Chosen) -> Iterator[Alert]:
     if run.rejected:
         text = "They could not be read and are not part of any figure; rejected.jsonl holds them."
         yield Alert("warning", f"{plural(run.rejected, 'bad line')} set aside", text)
+    if run.masked is not None:
+        text = "Masked before anything was scored, sent or stored. Masking finds much and not everything."
+        yield Alert("note", f"M{masked_line(run.masked[1])[1:]}", text)
     if not chosen.complete:
         text = (
             "The figures cover all of them. This page holds those with failures, the lowest values and the widest "
