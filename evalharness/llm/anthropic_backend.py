@@ -20,6 +20,7 @@ from evalharness.core.scores import Cause
 from evalharness.errors import MissingDependencyError, UsageError
 from evalharness.llm import wire_messages
 from evalharness.llm.asked import Asked
+from evalharness.llm.batches import BatchApi, Call
 from evalharness.llm.capabilities import traits_of
 from evalharness.llm.client import Reply
 from evalharness.llm.endpoint import Endpoint, parse_endpoint
@@ -29,6 +30,7 @@ from evalharness.llm.options import AnthropicOptions
 from evalharness.llm.remote import RemoteClient
 from evalharness.llm.sdk_faults import SdkErrors
 from evalharness.llm.shared_blocks import Marks
+from evalharness.llm.wire_batches_anthropic import AnthropicBatches
 
 Sdk: TypeAlias = anthropic.AsyncAnthropic | anthropic.AsyncAnthropicBedrock | anthropic.AsyncAnthropicVertex
 
@@ -88,6 +90,18 @@ class AnthropicClient(RemoteClient):
             model=str(body["model"]), max_tokens=body["max_tokens"], messages=[], extra_body=body
         )
         return answer.http_response
+
+    @property
+    def batches(self) -> BatchApi | None:
+        """Message batches, which Anthropic itself has."""
+        return AnthropicBatches(self._called) if self._settings.platform == "anthropic" else None
+
+    async def _exchange(self, call: Call) -> httpx2.Response:
+        options: Any = {"params": dict(call.query), "headers": {"Content-Type": "application/json"}}
+        if call.method == "GET":
+            return await self._sdk.get(call.path, cast_to=httpx2.Response, options=options)
+        content = call.body if isinstance(call.body, bytes) else None
+        return await self._sdk.post(call.path, cast_to=httpx2.Response, content=content, options=options)
 
     def _read(self, raw: bytes, asked: Asked) -> Reply:  # noqa: ARG002 (this API has no probabilities)
         return wire_messages.read(raw)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import zlib
-from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, BinaryIO
 
 import httpx2
 
@@ -18,6 +20,21 @@ _NO_PROXY: Mapping[str, None] = {f"all://{host}": None for host in ("localhost",
 """Requests to this machine never go to a proxy of the environment, which would read them and could not answer."""
 
 _CODED = (b"content-encoding", b"content-length", b"transfer-encoding")
+
+_SPOOL: ContextVar[tuple[BinaryIO, int] | None] = ContextVar("spool", default=None)
+
+
+@contextmanager
+def spooled(file: BinaryIO, limit: int) -> Iterator[None]:
+    """Answers of status 200 to requests of this task go into ``file`` (at most ``limit`` bytes); their body is empty.
+
+    For downloads that are longer than what should be held in memory.
+    """
+    token = _SPOOL.set((file, limit))
+    try:
+        yield
+    finally:
+        _SPOOL.reset(token)
 
 
 class BodyRefusedError(httpx2.RequestError):
@@ -56,7 +73,8 @@ class _Bounded(httpx2.AsyncClient):
         options.update(stream=True, follow_redirects=False)
         response = await super().send(request, **options)
         try:
-            body = await _read(response, self.max_body)
+            spool = _SPOOL.get() if response.status_code == 200 else None
+            body = await (_read(response, self.max_body) if spool is None else _spool(response, *spool))
         finally:
             await response.aclose()
         return httpx2.Response(
@@ -69,18 +87,27 @@ class _Bounded(httpx2.AsyncClient):
 
 
 async def _read(response: httpx2.Response, limit: int) -> bytes:
+    return b"".join([chunk async for chunk in _chunks(response, limit)])
+
+
+async def _spool(response: httpx2.Response, file: BinaryIO, limit: int) -> bytes:
+    async for chunk in _chunks(response, limit):
+        file.write(chunk)
+    return b""
+
+
+async def _chunks(response: httpx2.Response, limit: int) -> AsyncIterator[bytes]:
+    """The body piece by piece, decompressed; raises once it is longer than allowed."""
     coding = response.headers.get("content-encoding", "identity").strip().lower()
     chunks: AsyncIterator[bytes] = response.aiter_raw()
     if coding not in ("", "identity"):
         chunks = _inflated(chunks, coding, limit, response.request)
-    parts: list[bytes] = []
     size = 0
     async for chunk in chunks:
         size += len(chunk)
         if size > limit:
             raise BodyRefusedError(f"the body is longer than {limit} bytes", request=response.request)
-        parts.append(chunk)
-    return b"".join(parts)
+        yield chunk
 
 
 async def _inflated(

@@ -22,6 +22,7 @@ from evalharness.core.canonical import Json, sha256_text
 from evalharness.core.scores import Cause
 from evalharness.llm import wire_chat, wire_responses
 from evalharness.llm.asked import Asked
+from evalharness.llm.batches import BatchApi, Call
 from evalharness.llm.capabilities import When, traits_of
 from evalharness.llm.client import Reply
 from evalharness.llm.endpoint import Endpoint
@@ -31,6 +32,7 @@ from evalharness.llm.options import OpenAIOptions
 from evalharness.llm.remote import RemoteClient
 from evalharness.llm.sdk_faults import SdkErrors
 from evalharness.llm.shared_blocks import Marks
+from evalharness.llm.wire_batches_openai import OpenAIBatches
 
 _AZURE_DOMAINS = ("openai.azure.com", "cognitiveservices.azure.com", "services.ai.azure.com")
 _AZURE_CHAT_VERSION = "2024-10-21"
@@ -69,6 +71,7 @@ class OpenAIClient(RemoteClient):
             traits = replace(traits, logprobs=When.NEVER)
         super().__init__(model, endpoint, traits, options, () if key.value == PLACEHOLDER else (key.value,))
         self._official = official
+        self._azure = provider is AZURE
         self._settings = options
         self.seed_in_api = not self._responses
         self._sdk = sdk_client(provider, endpoint, key, options)
@@ -108,6 +111,26 @@ class OpenAIClient(RemoteClient):
     def _read(self, raw: bytes, asked: Asked) -> Reply:
         read = wire_responses.read if self._responses else wire_chat.read
         return read(raw, asked.labels)
+
+    @property
+    def batches(self) -> BatchApi | None:
+        """Batches of Responses or of chat completions; Azure's are another API."""
+        if self._azure:
+            return None
+        endpoint = "/v1/responses" if self._responses else "/v1/chat/completions"
+        return OpenAIBatches(self._called, endpoint, expires=self._own)
+
+    async def _exchange(self, call: Call) -> httpx2.Response:
+        options: Any = {"params": dict(call.query)}
+        if call.method == "GET":
+            return await self._sdk.get(call.path, cast_to=httpx2.Response, options=options)
+        files = None
+        if call.file is not None:
+            files = {"file": (*call.file, "application/jsonl")}
+            options["headers"] = {"Content-Type": "multipart/form-data"}
+        return await self._sdk.post(
+            call.path, cast_to=httpx2.Response, body=call.body, files=files, options=options
+        )
 
     @property
     def _marks_cache(self) -> bool:

@@ -51,6 +51,10 @@ class PromptCache:
         dialogue = bool(shared) and (self._mode == "dialogue" or self._pays)
         return Marks(rubric=True, dialogue=dialogue, whole=self._equal > 0)
 
+    def unlearned(self) -> Marks:
+        """What to keep of prompts that are sent together, before any answer could tell whether dialogues pay."""
+        return Marks(rubric=self._mode != "off", dialogue=self._mode == "dialogue")
+
     def learn(self, marks: Marks, usage: Usage, rubric_tokens: int) -> None:
         """Take in what the provider wrote and read for a request whose dialogue was marked."""
         if marks.dialogue:

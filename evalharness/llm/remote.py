@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
 import httpx2
 
 from evalharness.core.canonical import Json
+from evalharness.core.scores import Cause
 from evalharness.llm.asked import Asked, reasoning_room, settle, takes_logprobs
+from evalharness.llm.batches import BatchApi, Call, Row
 from evalharness.llm.bodies import MalformedBody
 from evalharness.llm.capabilities import Traits
 from evalharness.llm.client import Capabilities, ProviderFault, Reply, Request, Usage
 from evalharness.llm.endpoint import Endpoint
-from evalharness.llm.faults import protocol_fault
+from evalharness.llm.faults import fault_of_status, protocol_fault
 from evalharness.llm.http import header_map
 from evalharness.llm.options import RemoteOptions
 from evalharness.llm.prompt_cache import PromptCache
@@ -25,6 +27,7 @@ from evalharness.llm.sdk_faults import SdkErrors, fault_of
 from evalharness.llm.shared_blocks import Marks
 
 _CHARACTERS_PER_TOKEN = 4
+_NEVER_RUN = {"expired": Cause.TIMEOUT, "cancelled": Cause.INCOMPLETE}
 _LOUD_LOGGERS = ("openai", "anthropic", "httpx2", "httpcore2", "aiohttp.client")
 
 
@@ -117,11 +120,58 @@ class RemoteClient(ABC):
         reply = self._reply(response.content, asked)
         return self._finished(reply, header_map(response), marks, asked)
 
-    async def _answer(self, body: Mapping[str, Any], asked: Asked) -> httpx2.Response | ProviderFault:
+    @property
+    def batches(self) -> BatchApi | None:
+        """The provider's batch API; None where there is none."""
+        return None
+
+    def batch_body(self, request: Request) -> dict[str, Any]:
+        """The request as :meth:`complete` would send it, without what only live requests have."""
+        asked, dropped = settle(
+            request, self._model, self._traits, effort=self._options.effort, seed_in_api=self.seed_in_api
+        )
+        self._warnings.update(dict.fromkeys(dropped))
+        body = {**self._body(asked, self._cache.unlearned()), **self._options.extra_body}
+        if body.pop("service_tier", None) is not None:
+            self._warnings["service_tier was left out: batches have none"] = None
+        return body
+
+    def batch_answer(
+        self, row: Row, labels: tuple[str, ...] = (), private: tuple[str, ...] = ()
+    ) -> Reply | ProviderFault:
+        """What a row of a batch holds, by the parser of live answers and with its bound on the body."""
+        if row.never_run:
+            return ProviderFault(_NEVER_RUN[row.never_run], f"{row.never_run} in the batch", retryable=True)
+        if row.status != 200:
+            return fault_of_status(row.status, {}, row.body, private=private, secrets=self._secrets)
+        if len(row.body) > self._options.max_body:
+            return protocol_fault(f"the body is longer than {self._options.max_body} bytes")
         try:
-            return await self._send(body)
+            return self._reply(row.body, Asked(self._model, "", "", "", 0, labels=labels))
+        except ProviderFault as fault:
+            return fault
+
+    async def _called(self, call: Call) -> bytes:
+        """One call of the batch API."""
+        response = await self._guarded(self._exchange(call))
+        if isinstance(response, ProviderFault):
+            raise response
+        return response.content
+
+    async def _exchange(self, call: Call) -> httpx2.Response:
+        """A call through the SDK, which adds the key; raises the SDK's errors."""
+        raise NotImplementedError(call.path)
+
+    async def _answer(self, body: Mapping[str, Any], asked: Asked) -> httpx2.Response | ProviderFault:
+        return await self._guarded(self._send(body), (asked.shared, asked.ask))
+
+    async def _guarded(
+        self, sending: Awaitable[httpx2.Response], private: tuple[str, ...] = ()
+    ) -> httpx2.Response | ProviderFault:
+        try:
+            return await sending
         except Exception as error:
-            fault = fault_of(error, self.errors, private=(asked.shared, asked.ask), secrets=self._secrets)
+            fault = fault_of(error, self.errors, private=private, secrets=self._secrets)
             if fault is None:
                 raise
             return fault

@@ -181,3 +181,37 @@ def test_any_id_can_be_stored_and_told_from_every_other(name: str):
 @given(st.text(alphabet="\\x0n\ud800\x00é", max_size=6), st.text(alphabet="\\x0n\ud800\x00é", max_size=6))
 def test_keys_do_not_collide(one: str, other: str):
     assert (key_text(one) == key_text(other)) == (one == other)
+
+
+def _first_version(path: Path) -> None:
+    """A ledger as the first version made it, with a dialogue and its outcome."""
+    with Ledger(path) as ledger:
+        ledger.add_dialogue(_dialogue("x"), "f.jsonl", 1)
+        ledger.put(ledger.scorer("key", [COLUMN]), ItemRef(1, 1), (Score(12.5),))
+    with sqlite3.connect(path) as raw:
+        raw.executescript("DROP TABLE batch_requests; DROP TABLE batches; PRAGMA user_version=1")
+
+
+def test_an_older_ledger_is_brought_up_to_date(tmp_path: Path):
+    path = tmp_path / "run.sqlite"
+    _first_version(path)
+    with Ledger(path) as ledger:
+        assert [row.results for row in ledger.outcomes()] == [(Score(12.5),)]
+        assert not ledger.batches
+    fresh = tmp_path / "fresh.sqlite"
+    Ledger(fresh).close()
+    described = []
+    for file in (path, fresh):
+        with sqlite3.connect(file) as raw:
+            rows = raw.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
+            described.append((raw.execute("PRAGMA user_version").fetchone(), rows))
+    assert described[0] == described[1]
+
+
+def test_a_damaged_older_ledger_is_refused(tmp_path: Path):
+    path = tmp_path / "run.sqlite"
+    _first_version(path)
+    with sqlite3.connect(path) as raw:
+        raw.execute("DROP INDEX attempts_by_scorer")
+    with pytest.raises(StorageError, match="its tables are not those of a ledger"):
+        Ledger(path)

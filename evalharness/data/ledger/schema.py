@@ -1,6 +1,6 @@
 """The ledger's tables and their version.
 
-Version history: 1 first release.
+Version history: 1 first release; 2 batches. Older ledgers get the tables that they lack when they are opened.
 
 SQLite in WAL mode with ``synchronous=NORMAL``: a committed row survives the death of the process at any moment; after
 a power cut the newest commits may be missing, never torn. Every stored text carries a CRC-32 over its key and content,
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from evalharness.errors import RunConflictError, StorageError
 
-VERSION = 1
+VERSION = 2
 QUICK_CHECK_BYTES = 64 << 20
 """Ledgers up to this size have their structure checked when they are opened (some hundredths of a second). Of larger
 ones every row that is read is checked, and the number of dialogues."""
@@ -72,6 +72,43 @@ CREATE TABLE attempts (
 );
 CREATE INDEX attempts_by_scorer ON attempts (scorer, state);
 """
+_BATCH_TABLES = """
+CREATE TABLE batches (
+    no INTEGER PRIMARY KEY,
+    marker TEXT NOT NULL UNIQUE,
+    lane TEXT NOT NULL,
+    model TEXT NOT NULL,
+    state TEXT NOT NULL,
+    remote TEXT NOT NULL DEFAULT '',
+    requests INTEGER NOT NULL,
+    done INTEGER NOT NULL DEFAULT 0,
+    word TEXT NOT NULL DEFAULT '',
+    made REAL NOT NULL,
+    sent REAL,
+    ended REAL,
+    detail TEXT NOT NULL DEFAULT ''
+);
+CREATE TABLE batch_requests (
+    no INTEGER PRIMARY KEY,
+    batch INTEGER NOT NULL REFERENCES batches (no),
+    place INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    attempt INTEGER NOT NULL REFERENCES attempts (no),
+    scorer INTEGER NOT NULL,
+    dialogue INTEGER NOT NULL,
+    turn INTEGER NOT NULL,
+    labels TEXT NOT NULL,
+    state TEXT NOT NULL,
+    reply TEXT,
+    cause TEXT,
+    detail TEXT,
+    UNIQUE (batch, place)
+);
+CREATE INDEX batch_requests_by_key ON batch_requests (key);
+CREATE INDEX batch_requests_by_item ON batch_requests (scorer, dialogue, turn);
+"""
+_PARTS = {1: _TABLES, 2: _BATCH_TABLES}
+"""What each version added."""
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -123,8 +160,8 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         raise StorageError(
             f"{path} is damaged: {broken}", fix="Restore the run folder from a copy, or start a new one."
         )
-    if version == 0 and tables == 0:
-        connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version={VERSION}; COMMIT;")
+    if (version == 0 and tables == 0) or 0 < version < VERSION:
+        _bring_up_to_date(connection)
     elif version > VERSION:
         raise RunConflictError(
             f"{path} was written by a newer evalharness (ledger version {version}, this one reads {VERSION})",
@@ -136,6 +173,21 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         )
 
 
+def _bring_up_to_date(connection: sqlite3.Connection) -> None:
+    """Add what later versions added, unless another process has just done so."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        for number in range(version + 1, VERSION + 1):
+            for statement in _PARTS[number].split(";\n"):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version={VERSION}")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
 def _broken(connection: sqlite3.Connection, path: Path) -> str:
     """What is wrong with the structure of a ledger; empty where nothing is found.
 
@@ -143,7 +195,7 @@ def _broken(connection: sqlite3.Connection, path: Path) -> str:
     schema is compared with what it should be.
     """
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version == VERSION and _schema(connection) != _wanted_schema():
+    if version in _PARTS and _schema(connection) != _wanted_schema(version):
         return "its tables are not those of a ledger"
     if path.stat().st_size > QUICK_CHECK_BYTES:
         return ""
@@ -158,10 +210,11 @@ def _schema(connection: sqlite3.Connection) -> list[tuple[str, ...]]:
 
 
 @cache
-def _wanted_schema() -> list[tuple[str, ...]]:
-    """The schema of an empty ledger."""
+def _wanted_schema(version: int) -> list[tuple[str, ...]]:
+    """The schema of an empty ledger of that version."""
     with closing(sqlite3.connect(":memory:")) as connection:
-        connection.executescript(_TABLES)
+        for number in range(1, version + 1):
+            connection.executescript(_PARTS[number])
         return _schema(connection)
 
 

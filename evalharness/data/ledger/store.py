@@ -10,7 +10,7 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +22,7 @@ from evalharness.core.canonical import Json, canonical_json
 from evalharness.core.dialogue import Dialogue
 from evalharness.core.scores import Column, Result
 from evalharness.data.ledger import schema
+from evalharness.data.ledger.batches import BatchStore
 from evalharness.data.ledger.rows import (
     AttemptTotals,
     ItemRef,
@@ -52,6 +53,7 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._db = schema.connect(path)
+        self.batches = BatchStore(self, self._db)
 
     def __enter__(self) -> Ledger:
         return self
@@ -80,12 +82,16 @@ class Ledger:
                 raise
             self._db.execute("COMMIT")
 
+    def writing(self) -> AbstractContextManager[None]:
+        """Around single writes: a full or read-only disk is a StorageError."""
+        return _storage_errors(self.path)
+
     # manifest
 
     def get(self, key: str) -> Json:
         """The manifest entry, None when there is none."""
         row = self._db.execute("SELECT value FROM manifest WHERE key=?", (key,)).fetchone()
-        return None if row is None else json.loads(self._opened(key, row[0]))
+        return None if row is None else json.loads(self.opened(key, row[0]))
 
     def set(self, key: str, value: Json) -> None:
         """Store a manifest entry."""
@@ -227,7 +233,7 @@ class Ledger:
         """The columns of every scorer, by its number."""
         rows = self._db.execute("SELECT no, key, columns FROM scorers ORDER BY no")
         return {
-            no: tuple(read_column(column) for column in json.loads(self._opened(key, text)))
+            no: tuple(read_column(column) for column in json.loads(self.opened(key, text)))
             for no, key, text in rows
         }
 
@@ -361,7 +367,8 @@ class Ledger:
             found.setdefault(scorer, {})[model] = count
         return found
 
-    def _opened(self, key: str, text: str) -> str:
+    def opened(self, key: str, text: str) -> str:
+        """The text that was sealed under this key; a StorageError where either was changed."""
         content = text[8:]
         if text != sealed(key, content):
             raise _damaged(self.path, f"the entry {key!r}")
