@@ -44,7 +44,7 @@ def test_every_fault_comes_with_advice(cause):
 
 
 def test_every_cause_that_a_provider_or_an_answer_can_have_has_advice():
-    own = {Cause.NOT_RECORDED, Cause.SCORER_ERROR, Cause.INCOMPLETE}
+    own = {Cause.MODEL_MOVED, Cause.NOT_RECORDED, Cause.SCORER_ERROR, Cause.INCOMPLETE}
     assert set(probe_module._ADVICE) == set(Cause) - own
 
 
