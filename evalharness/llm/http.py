@@ -17,7 +17,7 @@ KEEP_ALIVE_SECONDS = 30.0
 _NO_PROXY: Mapping[str, None] = {f"all://{host}": None for host in ("localhost", "127.0.0.1", "[::1]")}
 """Requests to this machine never go to a proxy of the environment, which would read them and could not answer."""
 
-_CODED = ("content-encoding", "content-length", "transfer-encoding")
+_CODED = ("content-encoding", "transfer-encoding")
 
 
 class BodyRefusedError(httpx2.RequestError):
@@ -61,11 +61,18 @@ class _Bounded(httpx2.AsyncClient):
             await response.aclose()
         return httpx2.Response(
             response.status_code,
-            headers=[(name, value) for name, value in response.headers.multi_items() if name not in _CODED],
+            headers=_plain_headers(response.headers),
             content=body,
             request=request,
             extensions=response.extensions,
         )
+
+
+def _plain_headers(headers: httpx2.Headers) -> httpx2.Headers:
+    """The headers of an answer whose body is no longer coded in any way."""
+    if not any(name in headers for name in _CODED):
+        return headers
+    return httpx2.Headers([(name, value) for name, value in headers.multi_items() if name not in _CODED])
 
 
 async def _read(response: httpx2.Response, limit: int) -> bytes:

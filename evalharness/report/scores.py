@@ -18,12 +18,14 @@ _CSV_FIELDS = (
     "signature",
 )  # fmt: skip
 
+_ENCODER = json.JSONEncoder(ensure_ascii=True, allow_nan=False)
+
 
 def outcome_lines(rows: Iterable[OutcomeRow], columns: Mapping[int, tuple[Column, ...]]) -> Iterator[str]:
     """The lines of scores.jsonl, in the order of the rows."""
     for row in rows:
         for column, result in zip(columns[row.scorer], row.results, strict=True):
-            yield json.dumps(outcome_json(row, column, result), ensure_ascii=True, allow_nan=False) + "\n"
+            yield _ENCODER.encode(outcome_json(row, column, result)) + "\n"
 
 
 def outcome_json(row: OutcomeRow, column: Column, result: Result) -> dict[str, Json]:
@@ -65,14 +67,34 @@ def result_facts(result: Result) -> dict[str, Json]:
 
 def csv_lines(rows: Iterable[OutcomeRow], columns: Mapping[int, tuple[Column, ...]]) -> Iterator[str]:
     """The lines of scores.csv; every cell is safe to open in a spreadsheet, numbers stay numbers."""
-    yield _csv_line(_CSV_FIELDS)
+    line = _CsvLine()
+    yield line.of(_CSV_FIELDS)
+    names = {
+        number: [
+            [csv_cell(text) for text in (c.scorer, c.rubric, c.criterion, c.signature)] for c in of_scorer
+        ]
+        for number, of_scorer in columns.items()
+    }
     for row in rows:
-        for column, result in zip(columns[row.scorer], row.results, strict=True):
-            facts = outcome_json(row, column, result)
-            yield _csv_line(csv_cell(facts[name]) for name in _CSV_FIELDS)
+        place = [csv_cell(cell) for cell in (row.dialogue, row.turn, row.cluster, row.system)]
+        for (scorer, rubric, criterion, signature), result in zip(
+            names[row.scorer], row.results, strict=True
+        ):
+            facts = result_facts(result)
+            found = [csv_cell(facts.get(name)) for name in ("value", "cause", "rationale")]
+            yield line.of([*place, scorer, rubric, criterion, status_of(result), *found, signature])
 
 
-def _csv_line(cells: Iterable[str]) -> str:
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\r\n").writerow(list(cells))
-    return out.getvalue()
+class _CsvLine:
+    """Writes one line at a time into the same buffer."""
+
+    def __init__(self) -> None:
+        self._out = io.StringIO()
+        self._writer = csv.writer(self._out, lineterminator="\r\n")
+
+    def of(self, cells: Iterable[str]) -> str:
+        """The line of these cells."""
+        self._out.seek(0)
+        self._out.truncate()
+        self._writer.writerow(cells)
+        return self._out.getvalue()
