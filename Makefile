@@ -1,10 +1,11 @@
 # Everything runs in .venv; nothing outside this folder is changed except the user's data and cache folders.
 PYTHON ?= python3
 VENV ?= .venv
+BENCH_VENV ?= .venv-bench
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test test-slow lint types contract docs check bench reliability mutations screenshots clean
+.PHONY: demo test test-slow lint types contract docs check bench performance reliability mutations screenshots clean
 
 demo: $(VENV)/.run  ## score the sample dialogues with the local judge
 	@$(BIN)/evalharness demo --out reports/demo
@@ -35,6 +36,9 @@ bench: $(VENV)/.dev  ## speed, as ratios in one run
 	$(BIN)/python bench/metrics.py
 	$(BIN)/python bench/reading.py
 
+performance: $(BENCH_VENV)/.run  ## the speed table: ratios against bare loops in one run, about five minutes
+	$(BENCH_VENV)/bin/python bench/performance.py $(PERFORMANCE)
+
 reliability: $(VENV)/.dev  ## kills, faults and damages at full counts: about ten minutes
 	$(BIN)/python bench/reliability.py
 
@@ -53,9 +57,14 @@ $(VENV)/.run: $(VENV)/bin/python pyproject.toml
 	$(PIP) install -q --use-pep517 -e ".[local]"
 	@touch $@
 
+$(BENCH_VENV)/.run: pyproject.toml
+	@$(PYTHON) -m venv $(BENCH_VENV)
+	$(BENCH_VENV)/bin/python -m pip --disable-pip-version-check install -q -e ".[fast]"
+	@touch $@
+
 $(VENV)/.dev: $(VENV)/bin/python pyproject.toml
 	$(PIP) install -q --use-pep517 -e ".[dev]"
 	@touch $@ $(VENV)/.run
 
 clean:
-	rm -rf $(VENV) reports/demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(BENCH_VENV) reports/demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

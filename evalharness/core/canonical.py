@@ -11,9 +11,13 @@ JsonScalar: TypeAlias = str | int | float | bool | None
 Json: TypeAlias = "JsonScalar | Sequence[Json] | Mapping[str, Json]"
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=True, allow_nan=False, sort_keys=True, separators=(",", ":"))
+# made once: json.dumps makes a new encoder in each call with options
+
+
 def canonical_json(value: object) -> str:
     """Compact JSON with sorted keys; NaN and infinities are refused (``ValueError``), lone surrogates escaped."""
-    return json.dumps(value, ensure_ascii=True, allow_nan=False, sort_keys=True, separators=(",", ":"))
+    return _ENCODER.encode(value)
 
 
 def sha256_text(text: str) -> str:

@@ -100,6 +100,8 @@ class Asker:
     item: ItemRef
     cost: float | None = 0.0
     fatal: ProviderFault | None = None
+    _hits: set[str] = field(default_factory=set)
+    _last: tuple[Request, Client, int, str] | None = None
 
     @property
     def secret(self) -> bytes:
@@ -108,7 +110,7 @@ class Asker:
 
     async def __call__(self, client: Client, request: Request, *, sample: int = 0, step: str = "") -> Reply:
         """The reply, from the cache or after as many attempts as the policy allows."""
-        key = cache_key(client, request, sample, self.desk.epoch)
+        key = self._key(client, request, sample)
         with await self.desk.alone(key):
             hit = self._cached(key)
             if hit is not None:
@@ -134,9 +136,11 @@ class Asker:
             return reply
 
     def keep(self, client: Client, request: Request, reply: Reply, *, sample: int = 0) -> None:
-        """Put a reply that gave a verdict into the cache."""
-        if self.desk.cache is not None:
-            key = cache_key(client, request, sample, self.desk.epoch)
+        """Put a reply that gave a verdict into the cache, unless it came from there."""
+        if self.desk.cache is None:
+            return
+        key = self._key(client, request, sample)
+        if key not in self._hits:
             self.desk.cache.put(key, replyjson.to_json(reply))
 
     def result(self, scorer: str, rubric: str, criterion: str) -> Result | None:
@@ -146,6 +150,14 @@ class Asker:
             return None
         body = self.desk.ledger.done(place[0], self.item.seq, self.item.seq).get(self.item)
         return None if body is None else decode(body)[place[1]]
+
+    def _key(self, client: Client, request: Request, sample: int) -> str:
+        """The cache key; asking and keeping need the same one."""
+        last = self._last
+        if last is None or last[0] is not request or last[1] is not client or last[2] != sample:
+            key = cache_key(client, request, sample, self.desk.epoch)
+            last = self._last = (request, client, sample, key)
+        return last[3]
 
     def _cached(self, key: str) -> Reply | None:
         row = None if self.desk.cache is None else self.desk.cache.get(key)
@@ -157,6 +169,7 @@ class Asker:
             return None
         if self.desk.answering.is_another(self.scorer, reply):
             return None
+        self._hits.add(key)
         self.desk.cached[self.scorer] = self.desk.cached.get(self.scorer, 0) + 1
         return reply
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 
 from evalharness.core.scores import Evidence
 from evalharness.judges.answers import Citation, clean
@@ -58,6 +59,7 @@ def holds(text: str, quote: str) -> bool:
     return bool(wanted)
 
 
+@lru_cache(maxsize=16)  # every criterion's evidence quotes the same few messages
 def _plain(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text.translate(_PLAIN_QUOTES)).casefold().split())
 

@@ -8,11 +8,11 @@ turn, so prefix caches hit.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
-from evalharness.core.canonical import content_hash
+from evalharness.core.canonical import Json, content_hash
 from evalharness.core.dialogue import Dialogue, Document, Item, Message, Tool, ToolCall, Unit
 from evalharness.core.rubric import Criterion, Example, Level, Need, Rubric, Scale
 from evalharness.judges.schema import CANNOT_ASSESS, answer_keys, answer_schema, range_text
@@ -32,6 +32,17 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
+class _Fixed:
+    """The parts of a request that depend on its criteria alone."""
+
+    system: str
+    question: str
+    ids: str
+    schema: Mapping[str, Json]
+    references: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Prompt:
     """How requests are written for one rubric.
 
@@ -45,6 +56,7 @@ class Prompt:
     max_tokens: int = 2048
     logprobs: bool = False
     sampling: Sampling = field(default_factory=Sampling)
+    _fixed: dict[tuple[str, ...], _Fixed] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def request(
         self, item: Item, criteria: Sequence[Criterion], secret: bytes, window: Window | None = None
@@ -54,12 +66,13 @@ class Prompt:
         marker = fence(secret, item.dialogue.id)
         if self.small:
             return small_request(item, criteria[0], marker, window.span, self.max_tokens, self.sampling)
+        fixed = self._fixed_for(criteria)
         return Request(
-            system=self._system(criteria),
-            shared=shared_text(item, marker, window.span, references=_shows_references(criteria)),
-            ask=self._ask(item, criteria, marker, window),
+            system=fixed.system,
+            shared=shared_text(item, marker, window.span, references=fixed.references),
+            ask=self._ask(item, fixed, marker, window),
             fence=marker,
-            schema=answer_schema(criteria),
+            schema=fixed.schema,
             max_tokens=self.max_tokens,
             logprobs=self.logprobs,
             sampling=self.sampling,
@@ -75,6 +88,20 @@ class Prompt:
         """Hash of the wording: of the templates, and of requests that these make for a made-up rubric and item."""
         return _prompt_hash(self.split, self.small)
 
+    def _fixed_for(self, criteria: Sequence[Criterion]) -> _Fixed:
+        """What requests about these criteria of the rubric have in common, made once."""
+        ids = tuple(criterion.id for criterion in criteria)
+        fixed = self._fixed.get(ids)
+        if fixed is None:
+            fixed = self._fixed[ids] = _Fixed(
+                system=self._system(criteria),
+                question=f"{questions_text(criteria)}\n\n" if self.split else "",
+                ids=listed([f'"{key}"' for key in answer_keys(criteria).values()], "and"),
+                schema=answer_schema(criteria),
+                references=any(Need.REFERENCES in criterion.needs for criterion in criteria),
+            )
+        return fixed
+
     def _system(self, criteria: Sequence[Criterion]) -> str:
         return fill(
             "system",
@@ -86,12 +113,8 @@ class Prompt:
             },
         )
 
-    def _ask(self, item: Item, criteria: Sequence[Criterion], marker: str, window: Window) -> str:
-        values = {
-            "question": f"{questions_text(criteria)}\n\n" if self.split else "",
-            "ids": listed([f'"{key}"' for key in answer_keys(criteria).values()], "and"),
-            "fence": marker,
-        }
+    def _ask(self, item: Item, fixed: _Fixed, marker: str, window: Window) -> str:
+        values = {"question": fixed.question, "ids": fixed.ids, "fence": marker}
         if item.turn is not None:
             return fill("ask_turn", {**values, "turn": str(item.turn)})
         if window.of == 1:
@@ -104,10 +127,6 @@ class Prompt:
 def repair_text(reason: str) -> str:
     """What is added to a request whose answer could not be used; ``reason`` is ours, never the judge's words."""
     return fill("repair", {"reason": reason})
-
-
-def _shows_references(criteria: Sequence[Criterion]) -> bool:
-    return any(Need.REFERENCES in criterion.needs for criterion in criteria)
 
 
 def questions_text(criteria: Sequence[Criterion]) -> str:

@@ -19,8 +19,9 @@ from evalharness.judges.schema import answer_keys
 from evalharness.judges.verdict_json import (
     JsonReply,
     answer_in,
+    is_object,
     json_objects,
-    member_texts,
+    member_text,
     names,
     value_start,
 )
@@ -57,6 +58,11 @@ class Shown:
         if _ESCAPE.search(text) is None:
             return (squeezed(text),)
         return (squeezed(text), squeezed(_ESCAPE.sub("", text)), squeezed(_ESCAPE.sub(_tag_letter, text)))
+
+    @cached_property
+    def braced(self) -> bool:
+        """Whether what was shown has a brace, without which it holds no JSON object."""
+        return any("{" in text for text in self._squeezed)
 
     def holds(self, fragment: str) -> bool:
         """Whether the fragment stands in what was shown: whitespace, escapes, case and hidden characters aside."""
@@ -108,7 +114,7 @@ def _from_json(
     naming = [reply for reply in objects if names(reply, key, alone=alone)]
     if not naming:
         return Unreadable(Cause.NO_VERDICT, f"the reply has no member {key!r}")
-    own = [reply for reply in naming if not any(map(shown.holds, member_texts(reply, key)))]
+    own = [reply for reply in naming if not _copied(reply, key, shown)]
     if not own:
         return _COPIED
     answers = [answer_in(reply, criterion, key) for reply in own]
@@ -118,6 +124,11 @@ def _from_json(
     if len(values) > 1:
         return Unreadable(Cause.TWO_VERDICTS, "the reply gives more than one verdict")
     return answers[-1]
+
+
+def _copied(reply: JsonReply, key: str, shown: Shown) -> bool:
+    """Whether the criterion's member stands in what was shown; its text is only made where that can be."""
+    return (shown.braced or not is_object(reply, key)) and shown.holds(member_text(reply, key))
 
 
 def _placed(

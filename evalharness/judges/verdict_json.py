@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from json.encoder import encode_basestring
 from typing import Any
 
 from evalharness.core.rubric import Criterion
@@ -69,6 +70,9 @@ def json_objects(text: str) -> tuple[JsonReply, ...]:
 
     Raises :class:`TooManyError` beyond :data:`MAX_OBJECTS`.
     """
+    whole = _whole(text)
+    if whole is not None:
+        return (whole,)
     found = []
     for number, (start, stop) in enumerate(_braced(text)):
         if number == MAX_OBJECTS:
@@ -123,15 +127,20 @@ def value_start(reply: JsonReply, key: str) -> int | None:
     return None
 
 
-def member_texts(reply: JsonReply, key: str) -> tuple[str, ...]:
-    """The texts of a criterion's member, to be looked for in what the judge was shown: with its name, and without
-    where it is an object."""
+def is_object(reply: JsonReply, key: str) -> bool:
+    """Whether the text that :func:`member_text` gives for a criterion is that of an object."""
+    name = _member_key(reply.members, key)
+    return name is None or isinstance(reply.members[name], _Members)
+
+
+def member_text(reply: JsonReply, key: str) -> str:
+    """The text of a criterion's member, to be looked for in what the judge was shown: without its name where it is an
+    object, so that a copy under another name is found too."""
     name = _member_key(reply.members, key)
     if name is None:
-        return (reply.text,)
+        return reply.text
     member = reply.members[name]
-    named = f"{_dumped(name)}:{_dumped(member)}"
-    return (named, _dumped(member)) if isinstance(member, _Members) else (named,)
+    return _dumped(member) if isinstance(member, _Members) else f"{_dumped(name)}:{_dumped(member)}"
 
 
 def _judged(criterion: Criterion, member: _Members) -> Answer:
@@ -214,6 +223,8 @@ def _dumped(raw: Any) -> str:
     match raw:
         case _Number():
             return raw.text
+        case str():
+            return encode_basestring(raw)
         case dict():
             return "{" + ",".join(f"{_dumped(key)}:{_dumped(value)}" for key, value in raw.items()) + "}"
         case list():
@@ -242,6 +253,15 @@ def _braced(text: str) -> Iterator[tuple[int, int]]:
                 return
             if depth == 0:
                 yield begin, position
+
+
+def _whole(text: str) -> JsonReply | None:
+    """The text as one object, where that can be told without looking for its braces."""
+    bare = text.strip()
+    if not bare.startswith("{") or bare.count("{") + bare.count("[") > MAX_DEPTH:
+        return None
+    members = _decoded(bare)
+    return None if members is None else JsonReply(members, bare, text.index("{"))
 
 
 def _decoded(text: str) -> _Members | None:

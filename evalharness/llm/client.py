@@ -83,9 +83,15 @@ class Request:
     sampling: Sampling = field(default_factory=Sampling)
     questions: tuple[Question, ...] = ()
     parts: tuple[Part, ...] = ()
+    _hash: str = field(default="", init=False, repr=False, compare=False)
 
     def content_hash(self) -> str:
-        """SHA-256 (hex) of everything that is sent, the fence marker replaced by a constant."""
+        """SHA-256 (hex) of everything that is sent, the fence marker replaced by a constant; worked out once."""
+        if not self._hash:
+            object.__setattr__(self, "_hash", self._hashed())
+        return self._hash
+
+    def _hashed(self) -> str:
         parts: dict[str, Json] = {
             "system": self.system,
             "shared": self._unfenced(self.shared),

@@ -19,7 +19,7 @@ KEEP_ALIVE_SECONDS = 30.0
 _NO_PROXY: Mapping[str, None] = {f"all://{host}": None for host in ("localhost", "127.0.0.1", "[::1]")}
 """Requests to this machine never go to a proxy of the environment, which would read them and could not answer."""
 
-_CODED = (b"content-encoding", b"content-length", b"transfer-encoding")
+_CODED = ("content-encoding", "transfer-encoding")
 
 _SPOOL: ContextVar[tuple[BinaryIO, int] | None] = ContextVar("spool", default=None)
 
@@ -79,11 +79,18 @@ class _Bounded(httpx2.AsyncClient):
             await response.aclose()
         return httpx2.Response(
             response.status_code,
-            headers=[pair for pair in response.headers.raw if pair[0].lower() not in _CODED],
+            headers=_plain_headers(response.headers),
             content=body,
             request=request,
             extensions=response.extensions,
         )
+
+
+def _plain_headers(headers: httpx2.Headers) -> httpx2.Headers:
+    """The headers of an answer whose body is no longer coded in any way."""
+    if not any(name in headers for name in _CODED):
+        return headers
+    return httpx2.Headers([pair for pair in headers.raw if pair[0].lower().decode("latin-1") not in _CODED])
 
 
 async def _read(response: httpx2.Response, limit: int) -> bytes:

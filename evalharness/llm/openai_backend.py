@@ -75,8 +75,7 @@ class OpenAIClient(RemoteClient):
         self._settings = options
         self.seed_in_api = not self._responses
         self._sdk = sdk_client(provider, endpoint, key, options)
-        self._create_response = self._sdk.responses.with_raw_response.create
-        self._create_completion = self._sdk.chat.completions.with_raw_response.create
+        self._path = "/responses" if self._responses else "/chat/completions"
 
     async def close(self) -> None:
         """Close the connections."""
@@ -103,10 +102,7 @@ class OpenAIClient(RemoteClient):
         return body
 
     async def _send(self, body: Mapping[str, Any]) -> httpx2.Response:
-        model = str(body["model"])
-        if self._responses:
-            return (await self._create_response(model=model, extra_body=body)).http_response
-        return (await self._create_completion(model=model, messages=[], extra_body=body)).http_response
+        return await self._sdk.post(self._path, cast_to=httpx2.Response, body=body)
 
     def _read(self, raw: bytes, asked: Asked) -> Reply:
         read = wire_responses.read if self._responses else wire_chat.read

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from evalharness.core.canonical import Json
@@ -13,10 +12,17 @@ from evalharness.llm.questions import Answered
 
 def to_json(reply: Reply) -> dict[str, Json]:
     """The reply as a JSON object."""
+    usage = reply.usage
     return {
         "text": reply.text,
         "finish": reply.finish.value,
-        "usage": asdict(reply.usage),
+        "usage": {
+            "input_tokens": usage.input_tokens,
+            "output_tokens": usage.output_tokens,
+            "cached_tokens": usage.cached_tokens,
+            "cache_write_tokens": usage.cache_write_tokens,
+            "reasoning_tokens": usage.reasoning_tokens,
+        },
         "model": reply.model,
         "request_id": reply.request_id,
         "label_probs": None if reply.label_probs is None else dict(reply.label_probs),

@@ -21,6 +21,7 @@ _CSV_FIELDS = (
 )  # fmt: skip
 
 _NO_CURVES: Mapping[Column, CalibrationCurve] = MappingProxyType({})
+_ENCODER = json.JSONEncoder(ensure_ascii=True, allow_nan=False)
 
 
 def outcome_lines(
@@ -34,7 +35,7 @@ def outcome_lines(
             facts = outcome_json(row, column, result)
             if column in curves:
                 facts["calibrated"] = _calibrated(curves[column], result)
-            yield json.dumps(facts, ensure_ascii=True, allow_nan=False) + "\n"
+            yield _ENCODER.encode(facts) + "\n"
 
 
 def _calibrated(curve: CalibrationCurve, result: Result) -> float | None:
@@ -98,7 +99,36 @@ def csv_lines(
             yield _csv_line(csv_cell(facts[name]) for name in fields)
 
 
-def _csv_line(cells: Iterable[str]) -> str:
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\r\n").writerow(list(cells))
-    return out.getvalue()
+def csv_lines(rows: Iterable[OutcomeRow], columns: Mapping[int, tuple[Column, ...]]) -> Iterator[str]:
+    """The lines of scores.csv; every cell is safe to open in a spreadsheet, numbers stay numbers."""
+    line = _CsvLine()
+    yield line.of(_CSV_FIELDS)
+    names = {
+        number: [
+            [csv_cell(text) for text in (c.scorer, c.rubric, c.criterion, c.signature)] for c in of_scorer
+        ]
+        for number, of_scorer in columns.items()
+    }
+    for row in rows:
+        place = [csv_cell(cell) for cell in (row.dialogue, row.turn, row.cluster, row.system)]
+        for (scorer, rubric, criterion, signature), result in zip(
+            names[row.scorer], row.results, strict=True
+        ):
+            facts = result_facts(result)
+            found = [csv_cell(facts.get(name)) for name in ("value", "cause", "rationale")]
+            yield line.of([*place, scorer, rubric, criterion, status_of(result), *found, signature])
+
+
+class _CsvLine:
+    """Writes one line at a time into the same buffer."""
+
+    def __init__(self) -> None:
+        self._out = io.StringIO()
+        self._writer = csv.writer(self._out, lineterminator="\r\n")
+
+    def of(self, cells: Iterable[str]) -> str:
+        """The line of these cells."""
+        self._out.seek(0)
+        self._out.truncate()
+        self._writer.writerow(cells)
+        return self._out.getvalue()

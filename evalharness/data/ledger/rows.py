@@ -14,6 +14,8 @@ from evalharness.core.dialogue import Dialogue, Unit
 from evalharness.core.scores import Column, Result
 from evalharness.data.ledger import schema
 
+_ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
+
 
 @dataclass(frozen=True, slots=True)
 class StoredDialogue:
@@ -73,9 +75,7 @@ class AttemptTotals:
 
 def encode(results: Sequence[Result]) -> str:
     """Results as the text that the ledger stores."""
-    return json.dumps(
-        [scorejson.to_json(result) for result in results], allow_nan=False, separators=(",", ":")
-    )
+    return _ENCODER.encode([scorejson.to_json(result) for result in results])
 
 
 def decode(body: str) -> tuple[Result, ...]:

@@ -17,6 +17,8 @@ _ESCAPED = re.compile(
 )
 """What must not stand raw in a script element (markup, lone surrogates) or could mislead a reader of the source."""
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
 
 def island_json(value: object) -> str:
     """Compact JSON that is safe inside a script element and comes back equal from any JSON parser.
@@ -24,8 +26,7 @@ def island_json(value: object) -> str:
     ``<``, ``>``, ``&``, U+2028, U+2029, lone surrogates, control, direction and invisible characters are written as
     ``\\uXXXX``. NaN and infinities are a ``ValueError``.
     """
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return _ESCAPED.sub(_escape, text)
+    return _ESCAPED.sub(_escape, _ENCODER.encode(value))
 
 
 def _escape(match: re.Match[str]) -> str:
