@@ -18,8 +18,11 @@ from evalharness.core.canonical import Json
 from evalharness.core.registry import unknown_name
 from evalharness.core.rubric import Rubric
 from evalharness.errors import UsageError
+from evalharness.judges.claim_text import Claim
+from evalharness.judges.claim_votes import claim_rubric
+from evalharness.judges.claims import Claims, Sentences, Splitter, splitter_of
 from evalharness.judges.interface import Judge
-from evalharness.judges.options import JudgeOptions
+from evalharness.judges.options import MOST_SAMPLES, JudgeOptions
 from evalharness.judges.panel import Panel
 from evalharness.judges.votes import Combine
 
@@ -122,6 +125,25 @@ def _make_panel(
     ]
 
 
+def _make_claims(
+    definition: Definition, called: str, rubrics: Sequence[Rubric], options: JudgeOptions
+) -> list[Judge]:
+    own = replace(options, samples=1, questions_last=True)
+    specimen = claim_rubric([Claim("A specimen.", "")])
+    verifiers = tuple(definition.make(definition.names(), [specimen], own))
+    split = definition.take("split", str, "a judge, or sentences")
+    if split == "sentences":
+        splitter: Splitter = Sentences()
+    else:
+        judge = verifiers[0] if split is None else definition.make([split], [specimen], own)[0]
+        splitter = splitter_of(judge, own)
+    times = definition.take("verifications", int, "a whole number")
+    if times is not None and not 1 <= times <= MOST_SAMPLES:
+        raise UsageError(f"{definition.where}: verifications is {times}", fix=f"Write 1 to {MOST_SAMPLES}.")
+    cited = _or(definition.take("cited", bool, "true or false"), True)
+    return [Claims(called, rubric, splitter, verifiers, times or 1, cited) for rubric in rubrics]
+
+
 def by_rubric(judges: Sequence[Judge], rubrics: Sequence[Rubric]) -> list[tuple[Rubric, tuple[Judge, ...]]]:
     """Judges that were made judge by judge, rubric by rubric."""
     each = len(rubrics)
@@ -138,5 +160,6 @@ KINDS: Mapping[
 ] = {
     "judge": (_make_one, ("samples", "per_criterion", "max_tokens", "temperature", "effort")),
     "panel": (_make_panel, ("combine", "quorum")),
+    "claims": (_make_claims, ("split", "verifications", "cited")),
 }
 """What a definition may be, by the key that says so: what makes its judges, and its options."""
