@@ -13,6 +13,7 @@ from evalharness.core.metric import CorpusMetric
 from evalharness.core.rubric import PassRule
 from evalharness.core.scores import Cause, Column, Failure, Result, Score, Skip
 from evalharness.data.ledger.store import OutcomeRow
+from evalharness.judges.cascade import STAGE
 from evalharness.stats.estimate import Estimate, undefined
 
 _MOST_SYSTEMS = 40
@@ -65,10 +66,13 @@ class _ColumnSums:
         self.uncited = 0
         self.warnings: Counter[str] = Counter()
         self.panel = PanelSums()
+        self.stages: Counter[str] = Counter()
 
     def add(self, row: OutcomeRow, result: Result) -> None:
         self.all.add(row.cluster, result)
         self.panel.add(result)
+        if not isinstance(result, Skip) and result.extra and STAGE in result.extra:
+            self.stages[str(result.extra[STAGE])] += 1
         if row.system:
             self.systems.setdefault(row.system, _Group(self.rule)).add(row.cluster, result)
         if isinstance(result, Score):
@@ -108,6 +112,7 @@ class _ColumnSums:
             uncited=self.uncited,
             warnings=_ranked(self.warnings),
             panel=self.panel.summary(),
+            stages=_ranked(self.stages),
         )
 
     def _system(self, name: str) -> SystemRow:

@@ -71,7 +71,7 @@ class ColumnSummary:
     means that would hold if every failed and pending item had the worst or the best value of the scale: there when
     something is missing and the scale is bounded. ``samples`` are usable and asked verdicts where several were asked,
     ``uncited`` counts scores with evidence that is not in the dialogue, ``warnings`` what scorers said about scores;
-    ``panel`` is there where several judges made the scores.
+    ``panel`` is there where several judges made the scores, ``stages`` counts them by the stage of a cascade.
     """
 
     column: Column
@@ -87,6 +87,7 @@ class ColumnSummary:
     uncited: int = 0
     warnings: tuple[tuple[str, int], ...] = ()
     panel: PanelSummary | None = None
+    stages: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
