@@ -23,6 +23,7 @@ from evalharness.judges.claim_text import Claim
 from evalharness.judges.claim_votes import claim_rubric
 from evalharness.judges.claims import Claims, Sentences, Splitter, splitter_of
 from evalharness.judges.interface import Judge
+from evalharness.judges.onset import Onset
 from evalharness.judges.options import MOST_SAMPLES, JudgeOptions
 from evalharness.judges.panel import Panel
 from evalharness.judges.votes import Combine
@@ -160,6 +161,21 @@ def _make_cascade(
     ]
 
 
+def _make_onset(
+    definition: Definition, called: str, rubrics: Sequence[Rubric], options: JudgeOptions
+) -> list[Judge]:
+    names = definition.names()
+    if len(names) != 1:
+        raise UsageError(
+            f"{definition.where}: first_failure names several",
+            fix="Write first_failure: JUDGE; a panel is one judge.",
+        )
+    return [
+        Onset(called, judge_rubric, turns)
+        for judge_rubric, (turns,) in by_rubric(definition.make(names, rubrics, options), rubrics)
+    ]
+
+
 def _thresholds(definition: Definition, name: str, given: Json) -> Thresholds:
     if _is_share(given):
         return Thresholds({}, float(cast(float, given)))
@@ -193,5 +209,6 @@ KINDS: Mapping[
     "panel": (_make_panel, ("combine", "quorum")),
     "cascade": (_make_cascade, ("accept", "humans")),
     "claims": (_make_claims, ("split", "verifications", "cited")),
+    "first_failure": (_make_onset, ()),
 }
 """What a definition may be, by the key that says so: what makes its judges, and its options."""
