@@ -23,6 +23,7 @@ from evalharness.core.metric import CorpusMetric
 from evalharness.core.rubric import PassRule
 from evalharness.core.scores import Cause, Column, Failure, Result, Score, Skip
 from evalharness.data.ledger.store import OutcomeRow
+from evalharness.judges.cascade import STAGE
 from evalharness.stats.estimate import Estimate, undefined
 
 NO_CURVES: Mapping[Column, CalibrationCurve] = MappingProxyType({})
@@ -79,10 +80,13 @@ class _ColumnSums:
         self.uncited = 0
         self.warnings: Counter[str] = Counter()
         self.panel = PanelSums()
+        self.stages: Counter[str] = Counter()
 
     def add(self, row: OutcomeRow, result: Result) -> None:
         self.all.add(row.cluster, result)
         self.panel.add(result)
+        if not isinstance(result, Skip) and result.extra and STAGE in result.extra:
+            self.stages[str(result.extra[STAGE])] += 1
         if row.system:
             self.systems.setdefault(row.system, _Group(self.rule)).add(row.cluster, result)
         if isinstance(result, Score):
@@ -126,6 +130,7 @@ class _ColumnSums:
             warnings=_ranked(self.warnings),
             calibrated=self._calibrated(),
             panel=self.panel.summary(),
+            stages=_ranked(self.stages),
         )
 
     def _calibrated(self) -> CalibratedMean | None:

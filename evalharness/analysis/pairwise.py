@@ -19,6 +19,7 @@ from evalharness.stats.bradley_terry import BradleyTerry, fit_bradley_terry
 from evalharness.stats.clustered import Scale, mean_interval
 from evalharness.stats.estimate import Estimate, undefined
 from evalharness.stats.influence import interval_on_scale
+from evalharness.stats.kappa import cohen_kappa
 from evalharness.stats.length_controlled import length_controlled_win_rate
 from evalharness.stats.pair_agreement import FIRST, SECOND, TIE, SwapConsistency, swap_consistency
 from evalharness.stats.unfitted import Unfitted
@@ -61,7 +62,8 @@ class Duel:
 
     ``wins``, ``losses``, ``ties``: pairs with the same verdict in both orders, of the first system. ``split``: pairs
     whose verdict changes with the order. ``win_rate``: mean points of the first system, ties and splits half.
-    ``controlled``: the win rate at equal length. ``one_sided``: pairs judged in one order only, which don't count.
+    ``order_kappa``: Cohen's kappa of the verdicts in the two orders. ``controlled``: the win rate at equal length.
+    ``one_sided``: pairs judged in one order only, which don't count.
     """
 
     systems: tuple[str, str]
@@ -74,6 +76,7 @@ class Duel:
     controlled: Estimate
     length_effect: Estimate
     swaps: SwapConsistency
+    order_kappa: Estimate
 
     @property
     def split(self) -> int:
@@ -179,7 +182,13 @@ def _duel(systems: tuple[str, str], comparisons: Sequence[Comparison]) -> Duel:
         controlled=controlled.controlled,
         length_effect=controlled.length_effect,
         swaps=swap_consistency(ab, -ba, groups),
+        order_kappa=_kappa(ab, ba, groups),
     )
+
+
+def _kappa(ab: np.ndarray, ba: np.ndarray, groups: np.ndarray) -> Estimate:
+    """How far the verdicts in one order agree with those in the other beyond chance; 1 is a judge blind to order."""
+    return cohen_kappa(ab, ba, sorted(_VOTES.values())).estimate(groups)
 
 
 def _rate(points: np.ndarray, groups: np.ndarray) -> Estimate:

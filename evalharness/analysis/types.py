@@ -86,8 +86,8 @@ class ColumnSummary:
     means that would hold if every failed and pending item had the worst or the best value of the scale: there when
     something is missing and the scale is bounded. ``samples`` are usable and asked verdicts where several were asked,
     ``uncited`` counts scores with evidence that is not in the dialogue, ``warnings`` what scorers said about scores.
-    ``panel`` is there where several judges made the scores, ``calibrated`` for judges with a calibration; everything
-    else is of raw scores.
+    ``panel`` is there where several judges made the scores, ``stages`` counts them by the stage of a cascade,
+    ``calibrated`` is there for judges with a calibration; everything else is of raw scores.
     """
 
     column: Column
@@ -104,6 +104,7 @@ class ColumnSummary:
     warnings: tuple[tuple[str, int], ...] = ()
     calibrated: CalibratedMean | None = None
     panel: PanelSummary | None = None
+    stages: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

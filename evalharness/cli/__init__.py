@@ -23,6 +23,7 @@ COMMANDS = {
         "evalharness.cli.pairwise",
         "Judge systems against each other, both orders, with a ranking.",
     ),
+    "cascade": ("evalharness.cli.cascade", "Plan a cascade of a cheap and a dear judge from labels."),
     "trials": ("evalharness.cli.trials", "Show how reliably tasks are done over trials: pass^k."),
     "diff": ("evalharness.cli.diff", "Show what changed between two runs, conversations side by side."),
     "trend": ("evalharness.cli.trend", "Show quality over many runs, and where the instrument changed."),

@@ -12,14 +12,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from evalharness.core.canonical import Json
 from evalharness.core.registry import unknown_name
 from evalharness.core.rubric import Rubric
 from evalharness.errors import UsageError
+from evalharness.judges.cascade import Cascade, Thresholds
+from evalharness.judges.claim_text import Claim
+from evalharness.judges.claim_votes import claim_rubric
+from evalharness.judges.claims import Claims, Sentences, Splitter, splitter_of
 from evalharness.judges.interface import Judge
-from evalharness.judges.options import JudgeOptions
+from evalharness.judges.onset import Onset
+from evalharness.judges.options import MOST_SAMPLES, JudgeOptions
 from evalharness.judges.panel import Panel
 from evalharness.judges.votes import Combine
 
@@ -122,6 +127,70 @@ def _make_panel(
     ]
 
 
+def _make_claims(
+    definition: Definition, called: str, rubrics: Sequence[Rubric], options: JudgeOptions
+) -> list[Judge]:
+    own = replace(options, samples=1, questions_last=True)
+    specimen = claim_rubric([Claim("A specimen.", "")])
+    verifiers = tuple(definition.make(definition.names(), [specimen], own))
+    split = definition.take("split", str, "a judge, or sentences")
+    if split == "sentences":
+        splitter: Splitter = Sentences()
+    else:
+        judge = verifiers[0] if split is None else definition.make([split], [specimen], own)[0]
+        splitter = splitter_of(judge, own)
+    times = definition.take("verifications", int, "a whole number")
+    if times is not None and not 1 <= times <= MOST_SAMPLES:
+        raise UsageError(f"{definition.where}: verifications is {times}", fix=f"Write 1 to {MOST_SAMPLES}.")
+    cited = _or(definition.take("cited", bool, "true or false"), True)
+    return [Claims(called, rubric, splitter, verifiers, times or 1, cited) for rubric in rubrics]
+
+
+def _make_cascade(
+    definition: Definition, called: str, rubrics: Sequence[Rubric], options: JudgeOptions
+) -> list[Judge]:
+    stages = definition.names()
+    given = definition.options.get("accept")
+    each = given if isinstance(given, list) else [given] * (len(stages) - 1)
+    accept = tuple(_thresholds(definition, "accept", entry) for entry in each)
+    humans = definition.options.get("humans")
+    last = None if humans is None else _thresholds(definition, "humans", humans)
+    return [
+        Cascade(called, rubric, members, accept, last)
+        for rubric, members in by_rubric(definition.make(stages, rubrics, options), rubrics)
+    ]
+
+
+def _make_onset(
+    definition: Definition, called: str, rubrics: Sequence[Rubric], options: JudgeOptions
+) -> list[Judge]:
+    names = definition.names()
+    if len(names) != 1:
+        raise UsageError(
+            f"{definition.where}: first_failure names several",
+            fix="Write first_failure: JUDGE; a panel is one judge.",
+        )
+    return [
+        Onset(called, judge_rubric, turns)
+        for judge_rubric, (turns,) in by_rubric(definition.make(names, rubrics, options), rubrics)
+    ]
+
+
+def _thresholds(definition: Definition, name: str, given: Json) -> Thresholds:
+    if _is_share(given):
+        return Thresholds({}, float(cast(float, given)))
+    if isinstance(given, Mapping) and given and all(map(_is_share, given.values())):
+        return Thresholds({str(key): float(cast(float, value)) for key, value in given.items()})
+    raise UsageError(
+        f"{definition.where}: {name} is {given!r}",
+        fix=f"Write a confidence from 0 to 1, or one by criterion: {name}: {{helpfulness: 0.8}} (see `cascade plan`).",
+    )
+
+
+def _is_share(value: Json) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
+
+
 def by_rubric(judges: Sequence[Judge], rubrics: Sequence[Rubric]) -> list[tuple[Rubric, tuple[Judge, ...]]]:
     """Judges that were made judge by judge, rubric by rubric."""
     each = len(rubrics)
@@ -138,5 +207,8 @@ KINDS: Mapping[
 ] = {
     "judge": (_make_one, ("samples", "per_criterion", "max_tokens", "temperature", "effort")),
     "panel": (_make_panel, ("combine", "quorum")),
+    "cascade": (_make_cascade, ("accept", "humans")),
+    "claims": (_make_claims, ("split", "verifications", "cited")),
+    "first_failure": (_make_onset, ()),
 }
 """What a definition may be, by the key that says so: what makes its judges, and its options."""

@@ -21,7 +21,7 @@ from evalharness.judges.aggregate import Reading, combine_samples, failed_readin
 from evalharness.judges.answers import CannotAssess, Odd, Unreadable, answer_of
 from evalharness.judges.columns import model_parts, rubric_columns, with_overall
 from evalharness.judges.interface import Ask, PlannedRequest
-from evalharness.judges.needs import nothing_to_judge, unmet_need
+from evalharness.judges.needs import askable
 from evalharness.judges.options import JudgeOptions
 from evalharness.judges.probabilities import Distribution
 from evalharness.judges.schema import CANNOT_ASSESS
@@ -71,23 +71,15 @@ class Decision:
 
     async def judge(self, item: Item, ask: Ask) -> tuple[Result, ...]:
         """One result per column."""
-        results: dict[str, Result] = {}
-        asked: list[Criterion] = []
-        for criterion in self.rubric.criteria:
-            skip = nothing_to_judge(item) or unmet_need(item, criterion)
-            if skip is None:
-                asked.append(criterion)
-            else:
-                results[criterion.id] = skip
+        asked, skipped = askable(item, self.rubric)
+        results: dict[str, Result] = {**skipped}
         if asked:
             results.update(await self._ask(item, asked, ask))
         return with_overall(self.rubric, results)
 
     def requests(self, item: Item, secret: bytes) -> tuple[PlannedRequest, ...]:
         """The requests for an item, one per sample."""
-        if nothing_to_judge(item) is not None:
-            return ()
-        asked = [criterion for criterion in self.rubric.criteria if unmet_need(item, criterion) is None]
+        asked, _ = askable(item, self.rubric)
         if not asked:
             return ()
         request = self._request(item, asked, secret)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from evalharness.core.dialogue import Item
-from evalharness.core.rubric import Criterion, Need
+from evalharness.core.rubric import Criterion, Need, Rubric
 from evalharness.core.scores import Skip, SkipReason
 
 
@@ -12,6 +12,19 @@ def nothing_to_judge(item: Item) -> Skip | None:
     if any(message.role == "assistant" for message in item.dialogue.messages):
         return None
     return Skip(SkipReason.NOTHING_TO_JUDGE, "the dialogue has no message of the assistant")
+
+
+def askable(item: Item, rubric: Rubric) -> tuple[list[Criterion], dict[str, Skip]]:
+    """The criteria that can be asked about an item, and the skips of the others by id."""
+    asked: list[Criterion] = []
+    skipped: dict[str, Skip] = {}
+    for criterion in rubric.criteria:
+        skip = nothing_to_judge(item) or unmet_need(item, criterion)
+        if skip is None:
+            asked.append(criterion)
+        else:
+            skipped[criterion.id] = skip
+    return asked, skipped
 
 
 def unmet_need(item: Item, criterion: Criterion) -> Skip | None:

@@ -18,7 +18,8 @@ class JudgeOptions:
     ``samples``: how many times each question is asked. ``per_criterion``: one request per criterion instead of one for
     all. ``repair``: ask once more when an answer can't be read. ``max_tokens``: limit of the answer, hidden reasoning
     included; None chooses by the number of criteria and the model's window. ``expectation``: use token probabilities
-    where the back-end gives them.
+    where the back-end gives them. ``questions_last``: the questions hold text of participants, so they stand behind the
+    dialogue and never in the instructions.
     """
 
     samples: int = 1
@@ -27,6 +28,7 @@ class JudgeOptions:
     max_tokens: int | None = None
     expectation: bool = True
     sampling: Sampling = field(default_factory=Sampling)
+    questions_last: bool = False
 
     def __post_init__(self) -> None:
         problems = []

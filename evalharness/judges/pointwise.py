@@ -26,7 +26,7 @@ from evalharness.judges.columns import (
     with_overall,
 )
 from evalharness.judges.interface import Ask, PlannedRequest
-from evalharness.judges.needs import nothing_to_judge, unmet_need
+from evalharness.judges.needs import askable
 from evalharness.judges.options import JudgeOptions
 from evalharness.judges.prompt import Prompt, Window, repair_text
 from evalharness.judges.reading import read_reply
@@ -73,14 +73,8 @@ class Pointwise:
 
     async def judge(self, item: Item, ask: Ask) -> tuple[Result, ...]:
         """One result per column."""
-        results: dict[str, Result] = {}
-        asked: list[Criterion] = []
-        for criterion in self.rubric.criteria:
-            skip = nothing_to_judge(item) or unmet_need(item, criterion)
-            if skip is None:
-                asked.append(criterion)
-            else:
-                results[criterion.id] = skip
+        asked, skipped = askable(item, self.rubric)
+        results: dict[str, Result] = {**skipped}
         line = _Line(ask)
         for criteria in self._batches(asked):
             results.update(await self._batch(item, criteria, line))
@@ -88,9 +82,7 @@ class Pointwise:
 
     def requests(self, item: Item, secret: bytes) -> tuple[PlannedRequest, ...]:
         """The first requests for an item, before any repair."""
-        if nothing_to_judge(item) is not None:
-            return ()
-        asked = [criterion for criterion in self.rubric.criteria if unmet_need(item, criterion) is None]
+        asked, _ = askable(item, self.rubric)
         batches = [(criteria, self._windows(item, criteria, secret)) for criteria in self._batches(asked)]
         return tuple(
             PlannedRequest(self.client, self._prompt.request(item, criteria, secret, window), sample)
@@ -105,7 +97,7 @@ class Pointwise:
         small = traits.one_criterion_at_a_time
         return Prompt(
             self.rubric,
-            split=small or self.options.per_criterion,
+            split=small or self.options.per_criterion or self.options.questions_last,
             small=small,
             max_tokens=self._max_tokens(),
             logprobs=self.options.expectation and traits.logprobs and not small,
@@ -124,7 +116,8 @@ class Pointwise:
 
     def _signature(self) -> dict[str, str]:
         options, prompt = self.options, self._prompt
-        asked = "label" if prompt.small else "criterion" if prompt.split else "joint"
+        single = "criterion" if options.per_criterion else "joint"
+        asked = "label" if prompt.small else single
         expectation = options.expectation and (prompt.logprobs or prompt.small)
         return {
             **model_parts(self.client),
@@ -136,7 +129,7 @@ class Pointwise:
 
     def _batches(self, asked: Sequence[Criterion]) -> Iterator[list[Criterion]]:
         """The criteria of each request: all at once, or one by one."""
-        if self._prompt.split:
+        if self._prompt.small or self.options.per_criterion:
             yield from ([criterion] for criterion in asked)
         elif asked:
             yield list(asked)

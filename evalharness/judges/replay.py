@@ -27,12 +27,14 @@ _NO_OUTPUT = Unreadable(Cause.EMPTY, "the recording holds null for this answer")
 class Replay:
     """A judge whose answers are in a file; implements ``interface.Judge``.
 
-    Several outputs are samples: their mean (majority for labels) is the value, and every one is kept.
+    Several outputs are samples: their mean (majority for labels) is the value, and every one is kept. ``sample``: only
+    the output of that number, from 0.
     """
 
     name: str
     rubric: Rubric
     recordings: Recordings = field(repr=False)
+    sample: int | None = None
 
     @property
     def unit(self) -> Unit:
@@ -65,6 +67,14 @@ class Replay:
         results = {c.id: self._result(item, c, shown, parts) for c in self.rubric.criteria}
         return with_overall(self.rubric, results)
 
+    def sample_count(self, item: Item) -> int:
+        """The largest number of outputs that are recorded for a criterion of the item; 0 where that can't be told."""
+        try:
+            counts = [len(self.recordings.outputs(item, c.id) or ()) for c in self.rubric.criteria]
+        except RecordError:
+            return 0
+        return max(counts, default=0)
+
     def _result(self, item: Item, criterion: Criterion, shown: Shown, parts: dict[str, str]) -> Result:
         skip = nothing_to_judge(item) or unmet_need(item, criterion)
         if skip is not None:
@@ -73,7 +83,9 @@ class Replay:
             outputs = self.recordings.outputs(item, criterion.id)
         except RecordError as error:
             return Failure(Cause.SCORER_ERROR, error.message)
-        if outputs is None:
+        if outputs is not None and self.sample is not None:
+            outputs = outputs[self.sample : self.sample + 1]
+        if not outputs:
             return Failure(Cause.NOT_RECORDED, f"{self.recordings.source} has no answer for this item")
         readings = [_reading(criterion, output, shown, parts) for output in outputs]
         return combine_samples(criterion, readings, {})

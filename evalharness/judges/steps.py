@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass, replace
+from typing import Any, cast
 
 from evalharness.core.dialogue import Item
+from evalharness.core.rubric import Rubric
 from evalharness.core.scores import Result
+from evalharness.errors import UsageError
 from evalharness.judges.interface import Ask, Judge, PlannedRequest
 from evalharness.llm.client import Client, Reply, Request
 
@@ -45,3 +48,38 @@ def planned_requests(judges: Iterable[Judge], item: Item, secret: bytes) -> tupl
     """What the judges would send first about an item; recordings send nothing."""
     planners = [getattr(judge, "requests", None) for judge in judges]
     return tuple(planned for plan in planners if plan is not None for planned in plan(item, secret))
+
+
+@dataclass(frozen=True, slots=True)
+class Shifted:
+    """An ``Ask`` whose samples are numbered from ``first``, so that a repetition is asked for anew."""
+
+    ask: Ask
+    first: int
+
+    @property
+    def secret(self) -> bytes:
+        """The run's secret."""
+        return self.ask.secret
+
+    async def __call__(self, client: Client, request: Request, *, sample: int = 0, step: str = "") -> Reply:
+        """The reply, as the engine gives it."""
+        return await self.ask(client, request, sample=self.first + sample, step=step)
+
+    def keep(self, client: Client, request: Request, reply: Reply, *, sample: int = 0) -> None:
+        """Put a reply that gave a valid verdict into the verdict cache."""
+        self.ask.keep(client, request, reply, sample=self.first + sample)
+
+
+def about(judge: Judge, rubric: Rubric) -> Judge:
+    """The same judge with another rubric; a judge made of judges with all its parts. UsageError where it has none."""
+    given = {name: getattr(judge, name, None) for name in ("rubric", "members", "stages")}
+    if not is_dataclass(judge) or given["rubric"] is None:
+        raise UsageError(f"{judge.name} can't be given another rubric", fix="Use a judge that asks a model.")
+    parts = {
+        name: tuple(about(part, rubric) for part in given[name])
+        for name in ("members", "stages")
+        if given[name]
+    }
+    changed: Any = replace(cast(Any, judge), rubric=rubric, **parts)
+    return cast(Judge, changed)

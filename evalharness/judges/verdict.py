@@ -91,7 +91,7 @@ def read_answers(
     ``places``: find out where values stand in JSON too (in prose that is always known).
     """
     shown = shown or Shown()
-    unusable = _FINISHES.get(finish) or (None if text.strip() else _EMPTY)
+    unusable = unusable_reply(finish, text)
     if unusable is not None:
         return dict.fromkeys([criterion.id for criterion in criteria], unusable)
     keys = answer_keys(criteria)
@@ -106,6 +106,11 @@ def read_answers(
         answers = {c.id: _from_json(objects, prose, c, keys[c.id], alone, shown) for c in criteria}
         return _placed(answers, objects, keys, alone) if places else answers
     return {c.id: _from_prose(text, c, alone, shown, structured) for c in criteria}
+
+
+def unusable_reply(finish: Finish, text: str) -> Unreadable | None:
+    """Why a reply can't be read at all: how it ended, or that it is empty; None if it can."""
+    return _FINISHES.get(finish) or (None if text.strip() else _EMPTY)
 
 
 def _from_json(

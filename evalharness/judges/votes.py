@@ -88,15 +88,14 @@ def members_of(result: Result) -> dict[str, Result] | None:
     return {name: scorejson.from_json(row) for name, row in facts.items()}
 
 
-def disagreement(criterion: Criterion, values: Sequence[Value]) -> float | None:
+def disagreement(low: float | None, high: float | None, values: Sequence[Value]) -> float | None:
     """The mean distance of two verdicts: as a share of the scale, of labels 1 where they differ; None for fewer than 2.
 
-    On a scale without ends the distance is in units of the scale.
+    ``low`` and ``high`` are the ends of the scale; without ends the distance is in units of the scale.
     """
     pairs = list(combinations(values, 2))
     if not pairs:
         return None
-    low, high = criterion.low, criterion.high
     width = 1.0 if low is None or high is None else high - low
     return math.fsum(_far(a, b) if isinstance(a, str) else _far(a, b) / width for a, b in pairs) / len(pairs)
 
@@ -117,7 +116,7 @@ def _facts(
     opinion: Opinion | None,
 ) -> dict[str, Json]:
     facts: dict[str, Json] = {"combine": how.value}
-    apart = disagreement(criterion, [score.value for score in scores.values()])
+    apart = disagreement(criterion.low, criterion.high, [score.value for score in scores.values()])
     if apart is not None:
         facts["disagreement"] = round(apart, 6)
     if opinion is not None:

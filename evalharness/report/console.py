@@ -33,6 +33,8 @@ def summary_table(analysis: Analysis, width: int = 100, *, color: bool = False) 
     console.print(_criteria(shown, narrow=width < _NARROW))
     for line in (*_reasons(shown), *_calibrated(shown)):
         console.print(Text(line, style="dim"))
+    for line in _stages(shown):
+        console.print(Text(line, style="dim"))
     if analysis.corpus:
         console.print(_corpus(analysis.corpus))
     return out.getvalue().rstrip("\n")
@@ -108,6 +110,17 @@ def calibrated_text(found: CalibratedMean) -> str:
         parts.append(f"{found.outside:,} items outside the labelled range")
     parts.append(f"curve from {found.labels:,} labelled items")
     return " · ".join(parts)
+
+
+def _stages(summaries: Iterable[ColumnSummary]) -> Iterator[str]:
+    """For each cascade, how many items each of its stages judged."""
+    told: dict[tuple[str, str], str] = {}
+    for summary in summaries:
+        if summary.stages:
+            counts = ", ".join(f"{one_line(name, 30)} {count:,}" for name, count in summary.stages)
+            told.setdefault((summary.column.scorer, summary.column.rubric), counts)
+    for (scorer, _), counts in told.items():
+        yield f"{one_line(scorer, 40)}: judged by {counts}"
 
 
 def name_of(summary: ColumnSummary) -> str:

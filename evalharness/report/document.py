@@ -75,6 +75,7 @@ def _summary(summary: ColumnSummary) -> dict[str, Json]:
         else {"usable": summary.samples[0], "asked": summary.samples[1]},
         "evidence_not_found": summary.uncited,
         **({} if summary.panel is None else {"panel": _panel(summary.panel)}),
+        **({"stages": dict(summary.stages)} if summary.stages else {}),
         "warnings": [{"warning": text, "count": count} for text, count in summary.warnings],
         "distribution": [_bin(part) for part in summary.distribution],
         "systems": [_system(row) for row in summary.systems],

@@ -76,6 +76,7 @@ def _duel(duel: Duel) -> Json:
         "win_rate_at_equal_length": _estimate(duel.controlled),
         "length_effect": _estimate(duel.length_effect),
         "inconsistent": _estimate(swaps.inconsistent),
+        "kappa_between_orders": _estimate(duel.order_kappa),
         "favours_first": swaps.first_count,
         "favours_second": swaps.second_count,
         "to_or_from_tie": swaps.tie_count,
@@ -148,6 +149,8 @@ def _duel_lines(duel: Duel) -> Iterator[str]:
             f"  order changes {percent(swaps.inconsistent.value)} of verdicts "
             f"(first {swaps.first_count}, second {swaps.second_count}, tie {swaps.tie_count})"
         )
+        if duel.order_kappa.value is not None:
+            yield f"  kappa between the orders {interval(duel.order_kappa)}"
     if duel.controlled.value is not None:
         yield f"  at equal length {interval(duel.controlled)}"
     if duel.one_sided:

@@ -90,19 +90,8 @@ def csv_lines(
 
     The column ``calibrated`` is there where any score has a calibration.
     """
-    fields = (*_CSV_FIELDS, "calibrated") if curves else _CSV_FIELDS
-    yield _csv_line(fields)
-    for row in rows:
-        for column, result in zip(columns[row.scorer], row.results, strict=True):
-            facts = outcome_json(row, column, result)
-            facts["calibrated"] = _calibrated(curves[column], result) if column in curves else None
-            yield _csv_line(csv_cell(facts[name]) for name in fields)
-
-
-def csv_lines(rows: Iterable[OutcomeRow], columns: Mapping[int, tuple[Column, ...]]) -> Iterator[str]:
-    """The lines of scores.csv; every cell is safe to open in a spreadsheet, numbers stay numbers."""
     line = _CsvLine()
-    yield line.of(_CSV_FIELDS)
+    yield line.of((*_CSV_FIELDS, "calibrated") if curves else _CSV_FIELDS)
     names = {
         number: [
             [csv_cell(text) for text in (c.scorer, c.rubric, c.criterion, c.signature)] for c in of_scorer
@@ -111,12 +100,15 @@ def csv_lines(rows: Iterable[OutcomeRow], columns: Mapping[int, tuple[Column, ..
     }
     for row in rows:
         place = [csv_cell(cell) for cell in (row.dialogue, row.turn, row.cluster, row.system)]
-        for (scorer, rubric, criterion, signature), result in zip(
-            names[row.scorer], row.results, strict=True
-        ):
+        for column, named, result in zip(columns[row.scorer], names[row.scorer], row.results, strict=True):
+            scorer, rubric, criterion, signature = named
             facts = result_facts(result)
             found = [csv_cell(facts.get(name)) for name in ("value", "cause", "rationale")]
-            yield line.of([*place, scorer, rubric, criterion, status_of(result), *found, signature])
+            more = []
+            if curves:
+                more = [csv_cell(_calibrated(curves[column], result) if column in curves else None)]
+            cells = [*place, scorer, rubric, criterion, status_of(result), *found, signature]
+            yield line.of([*cells, *more])
 
 
 class _CsvLine:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from evalharness.data import anchor_facts, anchors, baselines, cache
 from evalharness.data.ledger import schema
-from evalharness.report import audit, diff, document, execution, pairwise, trend, trials
+from evalharness.report import audit, cascading, diff, document, execution, pairwise, trend, trials
 from evalharness.report.gate import document as gate_document
 from evalharness.report.gate import sequential
 
@@ -48,6 +48,7 @@ def test_format_versions_are_current():
         "pairwise.json": str(pairwise.SCHEMA_VERSION),
         "diff.json": str(diff.SCHEMA_VERSION),
         "trend.json": str(trend.SCHEMA_VERSION),
+        "cascade.json": str(cascading.SCHEMA_VERSION),
         "trials.json": str(trials.SCHEMA_VERSION),
         "audit.json": str(audit.SCHEMA_VERSION),
         "verdict cache": str(cache._VERSION),

@@ -17,6 +17,7 @@ from evalharness.stats.bland_altman import BlandAltman, bland_altman
 from evalharness.stats.catalogue import PAIR_STATISTICS, describe, pair_statistic
 from evalharness.stats.categories import code_labels, cross_table
 from evalharness.stats.ceiling import majority, rater_mean
+from evalharness.stats.clustered import mean_interval
 from evalharness.stats.confusion import Confusion, confusion
 from evalharness.stats.estimate import Estimate, point, undefined
 from evalharness.stats.grouped import PairStatistic
@@ -94,6 +95,8 @@ _TESTS: Mapping[str, Callable[[FloatArray], Significance]] = {
     "bowker": bowker,
     "stuart_maxwell": stuart_maxwell,
 }
+WITHIN: Mapping[str, float] = {"exact": 1e-9, "within_one": 1.0 + 1e-9}
+"""Shares of raters from whom the judge is at most this far, in units of the scale: of numbers of turns, counts …"""
 EXTRA = (
     "tie_calibrated_accuracy",
     "soft_pairwise_accuracy",
@@ -101,6 +104,7 @@ EXTRA = (
     *_TESTS,
     "marginal_homogeneity",
     *BLAND_ALTMAN,
+    *WITHIN,
 )
 STATISTICS: tuple[str, ...] = (*PAIR_STATISTICS, *EXTRA)
 ALIASES = {
@@ -308,6 +312,8 @@ def _extra(name: str, sides: Sides, grouping: Grouping, level: float) -> Measure
         return Measured(_soft_pairwise(sides, grouping, level))
     if grouping is not Grouping.POOLED:
         return Measured(undefined(f"{name} is pooled only", n=n, level=level))
+    if name in WITHIN:
+        return Measured(_within(name, sides, level))
     if name in BLAND_ALTMAN:
         return Measured(_bland_altman(name, sides, level))
     classes = sides.classes
@@ -359,6 +365,19 @@ def _bland_altman(name: str, sides: Sides, level: float) -> Estimate:
     found: BlandAltman = bland_altman(sides.judge, sides.human, sides.groups, level=level)
     estimate: Estimate = getattr(found, BLAND_ALTMAN[name])
     return estimate
+
+
+def _within(name: str, sides: Sides, level: float) -> Estimate:
+    """The share of raters near enough, averaged over items."""
+    if not sides.scale.same or (sides.scale.nominal and name != "exact"):
+        reason = (
+            "a nominal scale has no distances" if sides.scale.nominal else "labels and scores differ in scale"
+        )
+        return undefined(reason, n=sides.judge.size, level=level)
+    rated = ~np.isnan(sides.ratings)
+    near = rated & (np.abs(sides.ratings - sides.judge[:, None]) <= WITHIN[name])
+    shares = near.sum(axis=1) / rated.sum(axis=1)
+    return mean_interval(shares, sides.groups, level).clipped(0.0, 1.0)
 
 
 def _tie_calibrated(sides: Sides, grouping: Grouping, level: float) -> Estimate:

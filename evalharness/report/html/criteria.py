@@ -203,7 +203,9 @@ def _split(summary: ColumnSummary, number_: int) -> Count | None:
 
 
 def _members(summary: ColumnSummary) -> Iterable[tuple[str, str]]:
-    """A line for each member of the panel."""
+    """A line for each member of the panel, or for the stages of the cascade."""
+    if summary.stages:
+        yield "judged by", ", ".join(f"{name} {count:,}" for name, count in summary.stages)
     if summary.panel is None:
         return
     for member in summary.panel.members:

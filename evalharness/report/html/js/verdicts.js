@@ -94,6 +94,7 @@ class Verdicts {
         ),
       !failed && facts.detail && el("p", { class: "detail", dir: "auto" }, shown(facts.detail)),
       facts.rationale && el("p", { class: "rationale", dir: "auto" }, this.#cited(facts.rationale)),
+      facts.extra?.claims?.length > 0 && claims(facts.extra.claims),
       facts.evidence?.length > 0 && this.#evidence(facts.evidence),
       facts.probabilities && probabilities(facts.probabilities),
       facts.samples?.length > 0 && samples(facts.samples),
@@ -231,6 +232,22 @@ const probabilities = (levels) =>
           ),
           el("td", { class: "num" }, p.toFixed(2)),
         ),
+      ),
+    ),
+  );
+
+/** Every claim of a reply with its verdict; what is not supported stands out. */
+const claims = (list) =>
+  el(
+    "ol",
+    { class: "claims" },
+    list.map(({ claim, verdict }) =>
+      el(
+        "li",
+        { class: verdict === "supported" ? null : "unfound", dir: "auto" },
+        el("span", { class: "claim-verdict" }, words(verdict ?? "no verdict")),
+        " ",
+        shown(claim),
       ),
     ),
   );

@@ -1,0 +1,152 @@
+"""A cascade: a cheap judge answers everything, and what it is not sure of goes on to a dearer one.
+
+An item goes on as a whole when the confidence of any criterion is below its threshold, or there is no verdict on it.
+Who judged, and what earlier stages had said, stands with each score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from evalharness.core import scorejson
+from evalharness.core.canonical import Json, content_hash
+from evalharness.core.dialogue import Item, Unit
+from evalharness.core.rubric import Rubric
+from evalharness.core.scores import Column, Failure, Result, Score, Skip, SkipReason
+from evalharness.errors import UsageError
+from evalharness.judges.columns import TOY_NOTE, rubric_columns, with_overall
+from evalharness.judges.confidence import criterion_confidence
+from evalharness.judges.interface import Ask, Judge, PlannedRequest
+from evalharness.judges.steps import Stepped, planned_requests, unique_clients
+from evalharness.llm.client import Client
+
+STAGE = "stage"
+"""Under this name the facts of a score hold the judge whose verdict it is."""
+FOR_A_HUMAN = "left to a human: the last judge is not sure"
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """The least confidence with which a verdict is accepted: by criterion, or one for all that are not named."""
+
+    by_criterion: Mapping[str, float]
+    otherwise: float | None = None
+
+    def of(self, criterion: str) -> float | None:
+        """The threshold of a criterion; None where its confidence does not matter."""
+        return self.by_criterion.get(criterion, self.otherwise)
+
+    def to_json(self) -> list[Json]:
+        """For signatures."""
+        return [dict(sorted(self.by_criterion.items())), self.otherwise]
+
+
+@dataclass(frozen=True)
+class Cascade:
+    """Judges from cheap to dear; implements ``interface.Judge`` and ``Planned``.
+
+    ``accept`` holds the thresholds of every stage but the last. ``humans``: below these the last judge's verdict stands
+    with a mark that a person should look at it.
+    """
+
+    name: str
+    rubric: Rubric
+    stages: tuple[Judge, ...]
+    accept: tuple[Thresholds, ...]
+    humans: Thresholds | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.stages) < 2:
+            raise UsageError(
+                f"{self.name} is a cascade of {len(self.stages)}", fix="Name two judges or more."
+            )
+        names = [stage.name for stage in self.stages]
+        if len(set(names)) < len(names):
+            raise UsageError(
+                f"{self.name}: a judge is a stage twice", fix="Give the second an alias: again=…"
+            )
+        if len(self.accept) != len(self.stages) - 1:
+            raise UsageError(
+                f"{self.name} has {len(self.stages)} stages and {len(self.accept)} thresholds",
+                fix="Write one threshold for every stage but the last.",
+            )
+
+    @property
+    def unit(self) -> Unit:
+        """The unit of the rubric."""
+        return self.rubric.unit
+
+    @property
+    def clients(self) -> tuple[Client, ...]:
+        """The models of all stages."""
+        return unique_clients(self.stages)
+
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        """One column per criterion, then ``_overall``; signed with every stage's signatures and the thresholds."""
+        signatures = [[column.signature for column in stage.columns] for stage in self.stages]
+        thresholds: list[Json] = [list(stage.to_json()) for stage in self.accept]
+        thresholds.append(None if self.humans is None else list(self.humans.to_json()))
+        protocol = {
+            "judge": "cascade",
+            "stages": ">".join(stage.name for stage in self.stages),
+            "identity": content_hash([*[list(group) for group in signatures], thresholds], 16),
+            "protocol": "cascade",
+        }
+        note = f"a cascade of {len(self.stages)}"
+        if any(TOY_NOTE in column.note for stage in self.stages for column in stage.columns):
+            note = f"{note}; {TOY_NOTE}"
+        return rubric_columns(self.name, self.rubric, protocol, note=note)
+
+    async def judge(self, item: Item, ask: Ask) -> tuple[Result, ...]:
+        """One result per column, from the first stage that is sure of all criteria."""
+        path: list[tuple[str, tuple[Result, ...]]] = []
+        for place, stage in enumerate(self.stages):
+            path.append((stage.name, await stage.judge(item, Stepped(ask, stage.name))))
+            if place < len(self.accept) and self.is_sure(path[-1][1], self.accept[place]):
+                break
+        return self._results(path)
+
+    def requests(self, item: Item, secret: bytes) -> tuple[PlannedRequest, ...]:
+        """The requests of all stages: the most that an item can need."""
+        return planned_requests(self.stages, item, secret)
+
+    def is_sure(self, results: Sequence[Result], thresholds: Thresholds) -> bool:
+        """Whether results (in the rubric's order) are accepted."""
+        return all(
+            _is_sure(criterion_confidence(criterion, result), result, thresholds.of(criterion.id))
+            for criterion, result in zip(self.rubric.criteria, results, strict=False)
+        )
+
+    def _results(self, path: Sequence[tuple[str, tuple[Result, ...]]]) -> tuple[Result, ...]:
+        name, last = path[-1]
+        for_a_human = (
+            self.humans is not None and len(path) == len(self.stages) and not self.is_sure(last, self.humans)
+        )
+        results: dict[str, Result] = {}
+        for place, criterion in enumerate(self.rubric.criteria):
+            result = last[place]
+            if isinstance(result, Score | Failure):
+                facts: dict[str, Json] = {**(result.extra or {}), STAGE: name}
+                sure = criterion_confidence(criterion, result)
+                if sure is not None:
+                    facts["confidence"] = round(sure, 6)
+                if for_a_human:
+                    facts["warning"] = FOR_A_HUMAN
+                if len(path) > 1:
+                    facts["earlier"] = {stage: scorejson.to_json(said[place]) for stage, said in path[:-1]}
+                result = replace(result, extra=facts)
+            results[criterion.id] = result
+        return with_overall(self.rubric, results)
+
+
+def _is_sure(sure: float | None, result: Result, threshold: float | None) -> bool:
+    match result:
+        case Skip(reason=reason):
+            return reason is not SkipReason.CANNOT_ASSESS
+        case Failure():
+            return False
+        case Score():
+            return threshold is None or (sure is not None and sure >= threshold)

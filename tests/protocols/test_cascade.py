@@ -1,0 +1,199 @@
+"""Cascades: what goes on, what is kept of earlier stages, and planning thresholds from labels."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.cli.runner import report, run
+from tests.faultd import Faultd
+from tests.protocols.files import outcomes, record, score, settings, values, write_dialogues, write_rubric
+
+SURE, TORN = [4, 4, 4], [1, 5, 4]
+
+
+def cascade(cheap: list[Any], dear: list[Any], **options: Any) -> None:
+    write_rubric()
+    write_dialogues(len(cheap))
+    names = [
+        record(name, "quality", {f"d{n}": said for n, said in enumerate(column)})
+        for name, column in (("cheap", cheap), ("dear", dear))
+    ]
+    settings({"both": {"cascade": names, "accept": 0.8, **options}})
+
+
+def test_what_the_cheap_judge_is_not_sure_of_goes_on():
+    cascade([SURE, TORN], [2, 2])
+    ran = run("score", "in.jsonl", "-r", "rubric.yaml", "-j", "both", "-o", "r")
+    assert ran.code == 0, ran.err
+    assert values("quality") == [4.0, 2.0]
+    first, second = (outcomes("quality")[name]["extra"] for name in ("d0", "d1"))
+    assert (first["stage"], first["confidence"]) == ("cheap", 1.0)
+    assert "earlier" not in first
+    assert second["stage"] == "dear"
+    assert second["earlier"]["cheap"]["samples"] == [1.0, 5.0, 4.0]
+    found = next(c for c in report(Path("r"))["criteria"] if c["criterion"] == "quality")
+    assert found["stages"] == {"cheap": 1, "dear": 1}
+    assert "judged by cheap 1, dear 1" in ran.out
+
+
+@pytest.mark.parametrize("said", ["Hm.", 4, ["Hm.", 4]], ids=["no verdict", "no confidence", "one of two"])
+def test_a_verdict_without_confidence_goes_on(said: Any):
+    cascade([said], [2])
+    assert score("both").code == 0
+    assert values("quality") == [2.0]
+
+
+def test_criteria_without_a_threshold_are_not_looked_at():
+    cascade([TORN], [2], accept={"another": 0.9})
+    assert score("both").code == 0
+    assert values("quality") == [pytest.approx(10 / 3)]
+
+
+def test_a_last_judge_that_fails_is_a_failure_and_never_the_cheap_verdict():
+    cascade([TORN], ["Hm."])
+    assert score("both").code == 0
+    row = outcomes("quality")["d0"]
+    assert (row["status"], row["cause"]) == ("failed", "no_verdict")
+    assert row["extra"]["earlier"]["cheap"]["value"] == pytest.approx(10 / 3)
+
+
+def test_what_the_last_judge_is_not_sure_of_is_left_to_a_human():
+    cascade([TORN, SURE], [[1, 5], 3], humans=0.5)
+    ran = run("score", "in.jsonl", "-r", "rubric.yaml", "-j", "both", "-o", "r")
+    assert "1× left to a human" in ran.out
+    assert outcomes("quality")["d0"]["extra"]["warning"].startswith("left to a human")
+    assert "warning" not in outcomes("quality")["d1"]["extra"]
+
+
+def test_a_panel_is_as_sure_as_its_members_agree():
+    write_rubric()
+    write_dialogues(2)
+    names = [record(f"m{n}", "quality", {"d0": a, "d1": b}) for n, (a, b) in enumerate([(4, 1), (4, 5)])]
+    dear = record("dear", "quality", {"d0": 2, "d1": 2})
+    settings({"jury": {"panel": names}, "both": {"cascade": ["jury", dear], "accept": 0.9}})
+    assert score("both").code == 0
+    assert values("quality") == [4.0, 2.0]
+
+
+def test_three_stages_have_two_thresholds():
+    write_rubric()
+    write_dialogues(3)
+    names = [
+        record("a", "quality", {"d0": [4, 4], "d1": [1, 5], "d2": [1, 5]}),
+        record("b", "quality", {"d0": [2, 2], "d1": [3, 4], "d2": [2, 5]}),
+        record("c", "quality", {"d0": 1, "d1": 1, "d2": 1}),
+    ]
+    settings({"all": {"cascade": names, "accept": [0.9, 0.7]}})
+    assert score("all").code == 0
+    assert values("quality") == [4.0, 3.5, 1.0]
+
+
+def test_only_what_goes_on_is_asked_of_the_dear_judge():
+    write_rubric()
+    write_dialogues(3)
+    cheap = record("cheap", "quality", {"d0": SURE, "d1": TORN, "d2": SURE})
+    with Faultd() as server:
+        settings({"both": {"cascade": [cheap, f"dear=openai:m@{server.url}"], "accept": 0.8}})
+        assert score("both").code == 0
+        assert [seen.row for seen in server.requests] == ["d1"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"accept": None}, "accept is None"),
+        ({"accept": 80}, "accept is 80"),
+        ({"accept": {"quality": "high"}}, "accept is"),
+        ({"accept": [0.5, 0.6]}, "2 stages and 2 thresholds"),
+        ({"humans": True}, "humans is True"),
+    ],
+)
+def test_a_wrong_definition_is_one_clear_line(options: dict[str, Any], said: str):
+    cascade([SURE], [2], **options)
+    ran = score("both")
+    assert (ran.code, said in ran.err) == (2, True), ran.err
+
+
+def planned(count: int, wrong_when_torn: bool = True, *more: str) -> Any:
+    """A run of both judges on ``count`` dialogues with labels, and its plan: the cheap judge is torn on every third."""
+    truth = [1 + 4 * (n % 2) for n in range(count)]
+    torn = [n % 3 == 0 for n in range(count)]
+    away = [6 - value for value in truth]
+    cheap = [
+        [truth[n], away[n], away[n]] if torn[n] else [value] * 3
+        for n, value in enumerate(truth if wrong_when_torn else away)
+    ]
+    cascade(cheap, list(truth))
+    with Path("labels.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["dialogue", "turn", "criterion", "rater", "value"])
+        writer.writerows([f"d{n}", 1, "quality", "ann", value] for n, value in enumerate(truth))
+    judges = ["-j", "cheap=replay:cheap.jsonl", "-j", "dear=replay:dear.jsonl"]
+    assert run("score", "in.jsonl", "-r", "rubric.yaml", *judges, "-o", "both", "-q").code == 0
+    return run(
+        "cascade", "plan", "both", "--labels", "labels.csv", "--cheap", "cheap", "--dear", "dear", *more
+    )
+
+
+def test_a_threshold_that_labels_support_is_proposed_and_does_what_was_planned():
+    ran = planned(120, True, "--risk", "0.1", "--price", "cheap=0.001", "--price", "dear=0.01", "--json")
+    assert ran.code == 0, ran.err
+    (plan,) = ran.json["plans"]
+    (found,) = plan["criteria"]
+    assert plan["usable"]
+    assert found["threshold"] == 1.0
+    assert (found["coverage"], found["risk"]) == (pytest.approx(2 / 3), 0.0)
+    assert found["out_of_bag"]["risk"] == 0.0
+    assert found["loss_cheap"]["value"] == pytest.approx(2 / 9)
+    assert (found["loss_dear"]["value"], found["loss_cascade"]["value"]) == (0.0, 0.0)
+    assert [p["escalated"] for p in plan["policies"]] == [0, 40, 120]
+    assert [p["cost_per_item"] for p in plan["policies"]] == pytest.approx([0.001, 0.001 + 0.01 / 3, 0.01])
+    assert json.loads(Path("both/cascade.json").read_text()) == ran.json
+    shown = run(
+        "cascade", "plan", "both", "-l", "labels.csv", "--cheap", "cheap", "--dear", "dear", "--risk", ".1"
+    )
+    lines = yaml.safe_load("\n".join(shown.out.split("judge):\n")[1].split("\n\n")[0].splitlines()))
+    proposed = lines["judges"]["cascaded"]
+    assert proposed == {"cascade": ["cheap", "dear"], "accept": {"quality": 1}}
+    settings({"cascaded": {**proposed, "cascade": ["cheap=replay:cheap.jsonl", "dear=replay:dear.jsonl"]}})
+    assert score("cascaded").code == 0
+    found = next(c for c in report(Path("r"))["criteria"] if c["criterion"] == "quality")
+    assert found["stages"] == {"cheap": 80, "dear": 40}
+
+
+def test_confidence_that_says_nothing_gives_no_threshold():
+    ran = planned(120, False, "--risk", "0.1")
+    assert ran.code == 0, ran.err
+    assert "no threshold: no threshold keeps the risk below 0.1" in ran.out
+    assert "no cascade is proposed" in ran.out
+
+
+def test_few_labels_give_no_threshold():
+    ran = planned(12)
+    assert "too few confident items to bound their risk" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--cheap", "cheep"], "Did you mean cheap"),
+        (["--cheap", "dear"], "are the same"),
+        (["--price", "cheap=much"], "is no price"),
+    ],
+)
+def test_wrong_names_and_prices_are_one_clear_line(more: list[str], said: str):
+    ran = planned(3, True, *more)
+    assert ran.code == 2
+    assert said in ran.err
+
+
+def test_the_pass_rule_can_be_the_loss():
+    ran = planned(120, True, "--risk", "0.1", "--loss", "pass", "--json")
+    (found,) = ran.json["plans"][0]["criteria"]
+    assert found["loss_cheap"]["value"] == pytest.approx(1 / 6)
