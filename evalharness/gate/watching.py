@@ -29,7 +29,7 @@ from evalharness.stats.sequential import (
 
 
 class Arrival(NamedTuple):
-    """One scenario: its difference where both versions answered it, else its score and whether it is the candidate's."""
+    """One scenario: its difference where both versions answered it, else its score and whose it is."""
 
     group: str
     value: float
