@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from evalharness.api.folder import open_run
-from evalharness.api.labelled import ItemName, check_known, label_means, of_criterion
+from evalharness.api.human_scale import check_known
+from evalharness.api.labelled import ItemName, label_means, of_criterion
 from evalharness.api.rejudging import Asked, Terms, Wanted, ask_again, only_turns
 from evalharness.api.snapshots import load_snapshot
 from evalharness.core.anchors import Anchor, Anchors
@@ -71,7 +72,7 @@ def make_anchors(job: AnchorJob) -> Anchors:
     with open_run(job.run) as (_, ledger):
         means = {}
         if found is not None:
-            check_known(found, [ledger])
+            check_known(found, [snapshot])
             means = label_means(ledger, found)
         chosen = _chosen(snapshot, columns, means, job)
         dialogues = {name: ledger.dialogue_named(name) for name, _ in chosen}

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from evalharness.api.anchoring import Judged, facts_of, judge_anchors, recorded_signatures
+from evalharness.api.calibrating import read_calibration
 from evalharness.api.confirming import Confirmed, confirm
 from evalharness.api.folder import open_run
-from evalharness.api.recipe import recorded_recipe
+from evalharness.api.human_scale import calibrated_runs, labels_of_runs
+from evalharness.api.recipe import recorded_recipe, rubric_lines
 from evalharness.api.rejudging import Terms
 from evalharness.api.snapshots import load_snapshot
 from evalharness.core.policy import Amount, Policy
@@ -41,6 +43,8 @@ class GateJob:
     policy: Path | None = None
     out: Path | None = None
     terms: Terms = field(default_factory=Terms)
+    labels: tuple[str, ...] = ()
+    calibrations: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +73,20 @@ def run_gate(job: GateJob) -> GateOutcome:
     )
     baseline = with_judges_of(baseline, run)
     changed = changed_columns(baseline, run, policy)
-    watched = _watched(job, baseline, run, policy, changed)
+    curves = tuple(curve for path in job.calibrations for curve in read_calibration(path))
+    baseline, run, told = calibrated_runs(baseline, run, curves) if curves else (baseline, run, {})
+    labels = (
+        labels_of_runs(job.labels, (job.baseline, baseline), (job.run, run), policy) if job.labels else {}
+    )
+    joined = {*labels, *told}
+    watched = _watched(job, baseline, run, policy, changed, joined)
     confirmed = Confirmed() if watched.signal else confirm(job.run, baseline, run, policy, job.terms)
     rulers, unread = _usable(watched, changed)
-    unbridged = {key: how for key, how in changed.items() if key not in rulers}
-    result = gate(baseline, run, policy, Evidence(confirmed.again, rulers, unread, unbridged))
+    if told:  # anchors hold scores as the judge gave them
+        rulers = {key: ruler for key, ruler in rulers.items() if key not in told}
+    unbridged = {key: how for key, how in changed.items() if key not in rulers and key not in joined}
+    evidence = Evidence(confirmed.again, rulers, unread, unbridged, labels, told, changed)
+    result = gate(baseline, run, policy, evidence)
     if job.terms.dry:
         return GateOutcome(result, ())
     written = write_gate(result, job.out or (job.run if job.run.is_dir() else Path()))
@@ -84,16 +97,22 @@ def run_gate(job: GateJob) -> GateOutcome:
 
 
 def _watched(
-    job: GateJob, baseline: Snapshot, run: Snapshot, policy: Policy, changed: Mapping[SeriesKey, str]
+    job: GateJob,
+    baseline: Snapshot,
+    run: Snapshot,
+    policy: Policy,
+    changed: Mapping[SeriesKey, str],
+    joined: Collection[SeriesKey],
 ) -> Judged:
     """The anchors that the policy names, judged afresh; a change that they don't bridge is refused before it costs."""
     if policy.anchors is None:
-        check_same_instrument(baseline, run, policy)
+        check_same_instrument(baseline, run, policy, joined)
         return Judged()
     anchors = read_anchors(Path(policy.anchors))
     recorded = recorded_signatures(run, anchors, policy)
     before = {series.key: series.column.signature for series in baseline.series}
-    check_same_instrument(baseline, run, policy, [key for key in changed if recorded.get(key) == before[key]])
+    bridged = [key for key in changed if recorded.get(key) == before[key]]
+    check_same_instrument(baseline, run, policy, [*bridged, *joined])
     if not any(s.column.judged and policy.why_not_gating(s.column) is None for s in run.series):
         return Judged()
     return judge_anchors(job.run, run, anchors, policy, job.terms)
@@ -128,8 +147,13 @@ def write_gate(result: GateResult, folder: Path) -> tuple[Path, ...]:
     return tuple(files)
 
 
-def github_output(result: GateResult, environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
-    """The annotations to print under GitHub Actions (none elsewhere); the step summary is appended to its file."""
+def github_output(
+    result: GateResult, run: Path | None = None, environment: Mapping[str, str] = os.environ
+) -> tuple[str, ...]:
+    """The annotations to print under GitHub Actions (none elsewhere); the step summary is appended to its file.
+
+    Lines of rubrics are known from the folder of the run.
+    """
     if environment.get("GITHUB_ACTIONS") != "true":
         return ()
     from evalharness.report.gate.annotations import workflow_commands
@@ -140,7 +164,11 @@ def github_output(result: GateResult, environment: Mapping[str, str] = os.enviro
         text = gate_markdown(result)
         with Path(summary).open("a", encoding="utf-8", errors="backslashreplace") as out:
             out.write(text if len(text.encode()) < _SUMMARY_LIMIT else text[: _SUMMARY_LIMIT // 4])
-    return workflow_commands(result)
+    lines = {}
+    if run is not None and run.is_dir():
+        with open_run(run) as (_, ledger):
+            lines = rubric_lines(ledger)
+    return workflow_commands(result, lines)
 
 
 def plan(run: Path | None, policy: Path | None, max_drop: Amount | None) -> tuple[Plan, ...]:

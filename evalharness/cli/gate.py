@@ -25,6 +25,12 @@ _TERM = 15
     "-p", "--policy", metavar="FILE", help="Tolerated drops, floors and slices (default: see docs/gate.md)."
 )
 @click.option("-o", "--out", metavar="DIR", help="Where gate.json, gate.md and gate.xml go (default: RUN).")
+@click.option(
+    "-l", "--labels", multiple=True, metavar="FILE", help="Human labels: compare debiased means (repeats)."
+)
+@click.option(
+    "--calibration", multiple=True, metavar="FILE", help="What `calibrate` wrote: compare calibrated scores."
+)
 @click.option("--power", is_flag=True, help="Say how many scenarios a tolerated drop needs; decides nothing.")
 @click.option("--max-drop", metavar="SIZE", help="For --power: the tolerated drop, like 5% or 0.2.")
 @click.option(
@@ -76,13 +82,15 @@ def command(context: click.Context, /, **options: Any) -> int:
             policy=Path(options["policy"]) if options["policy"] else None,
             out=Path(options["out"]) if options["out"] else None,
             terms=make_terms(options, context.obj or {}, progress),
+            labels=tuple(options["labels"]),
+            calibrations=tuple(Path(name) for name in options["calibration"]),
         )
         outcome = run_gate(job)
     if options["dry_run"]:
         click.echo("nothing was sent and nothing decided", err=True)
         return int(ExitCode.OK)
     _print(outcome, options)
-    for line in github_output(outcome.result):
+    for line in github_output(outcome.result, job.run):
         click.echo(line, err=True)
     if outcome.signal is not None:
         return int(ExitCode.TERMINATED if outcome.signal == _TERM else ExitCode.INTERRUPTED)

@@ -9,6 +9,7 @@ from evalharness.core.policy import Policy
 from evalharness.core.scores import Column
 from evalharness.core.snapshot import Mark, Series, Snapshot
 from evalharness.gate.confirming import pass_rule
+from evalharness.gate.debiasing import Side, debiased
 from evalharness.gate.differences import bounded, independent_samples, nothing, paired_units, reach
 from evalharness.gate.evidence import NOTHING, Evidence
 from evalharness.gate.failing import new_failures
@@ -37,6 +38,8 @@ class Measured:
     without_verdict: tuple[int, int]
     worst: tuple[Worst, ...]
     slices: tuple[SliceRow, ...]
+    judge_difference: Difference | None = None
+    doubts: tuple[str, ...] = ()
 
 
 def measure(
@@ -60,15 +63,23 @@ def measure(
         difference = independent_samples(
             _scored(baseline, first, policy), _scored(run, second, policy), sign, policy.confidence
         )
-    bridge = evidence.bridge(second.key)
-    if bridge is not None:
+    labels, bridge = evidence.labels.get(second.key), evidence.bridge(second.key)
+    judged: Difference | None = None
+    doubts: tuple[str, ...] = ()
+    if labels is not None and not same:
+        judged = difference
+        sides = (Side(baseline, first, policy.pair_by), Side(run, second, policy.pair_by))
+        difference, doubts = debiased(pairing.units, *sides, labels, policy.confidence)
+    elif bridge is not None:
         difference = corrected(difference, bridge, policy.confidence)
     difference = _with_bounds(difference, bounded(difference, pairing.loose, sign, scale))
     return Measured(
         column=column,
         pairing=pairing,
         difference=difference,
-        reach=reach(difference, pairing.units, policy.margin(column), policy.confidence),
+        reach=reach(
+            difference, () if judged is not None else pairing.units, policy.margin(column), policy.confidence
+        ),
         baseline_mean=_mean(baseline, first, policy),
         run_mean=_mean(run, second, policy),
         pass_rate=_pass_rate(run, second, policy),
@@ -76,6 +87,8 @@ def measure(
         without_verdict=(second.without_verdict, second.items),
         worst=_worst(pairing.units, sign, run),
         slices=tuple(_slices(run, pairing.units, policy, sign, span)),
+        judge_difference=judged,
+        doubts=doubts,
     )
 
 

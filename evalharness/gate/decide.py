@@ -55,7 +55,7 @@ def gate(baseline: Snapshot, run: Snapshot, policy: Policy, evidence: Evidence =
         policy=policy,
         comparisons=rows,
         demands=demands,
-        notes=(*_notes(baseline, run, rows), *_ruler_notes(rows, policy)),
+        notes=(*_notes(baseline, run, rows), *_ruler_notes(rows, policy), *_label_notes(rows, evidence)),
         identical=same,
     )
 
@@ -68,7 +68,7 @@ def _measured(
         return None
     if series.column.nominal or series.column.higher_is_better is None:
         return unordered(series.column, series)
-    same = same and evidence.bridge(series.key) is None
+    same = same and series.key not in evidence.changed
     return measure(baseline, first, run, series, policy, same=same, evidence=evidence)
 
 
@@ -108,6 +108,8 @@ def _comparison(
         policy_line=stated.line,
         ruler=evidence.rulers.get(_key(row)),
         corrected=_corrected(row, policy, evidence),
+        judge_difference=row.judge_difference,
+        doubts=row.doubts,
     )
 
 
@@ -125,7 +127,7 @@ def _decided(
         return Verdict.INCONCLUSIVE, (moved_text(moved, _corrected(row, policy, evidence)),)
     found = [_drop(row, policy, real), *_coverage(row, policy)]
     failures = judged_failures(row.new_failures, row.column, policy, evidence.again)
-    if failures is not None and row.new_failures and evidence.bridge(_key(row)) is not None:
+    if failures is not None and row.new_failures and _key(row) in evidence.changed:
         failures = Verdict.INCONCLUSIVE, "new failures can't be told from those of the changed instrument"
     for extra in (_floor(row, policy), failures):
         if extra is not None:
@@ -225,6 +227,17 @@ def _ruler_notes(rows: Sequence[Comparison], policy: Policy) -> Iterator[str]:
     for row in rows:
         if row.verdict is not None and row.ruler is not None:
             yield from ruler_notes(row.ruler, policy.confidence)
+
+
+def _label_notes(rows: Sequence[Comparison], evidence: Evidence) -> Iterator[str]:
+    for row in rows:
+        column = row.column
+        name = f"{column.criterion} ({column.scorer})"
+        if row.verdict is not None and row.doubts:
+            yield f"{name}: {'; '.join(row.doubts)}"
+        told = evidence.calibrated.get((column.scorer, column.rubric, column.criterion))
+        if row.verdict is not None and told:
+            yield f"{name}: {told}"
 
 
 def _notes(baseline: Snapshot, run: Snapshot, rows: Sequence[Comparison]) -> Iterator[str]:

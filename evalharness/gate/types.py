@@ -186,7 +186,8 @@ class Comparison:
 
     ``verdict`` is None where the column does not gate; ``not_gating`` says why. ``real_drop`` tells of a drop
     that is there (after Holm) whatever is decided about it. ``ruler`` is what anchors say of the judge; ``corrected``
-    the difference without the shift of a ruler that moved (``difference`` is without that of a bridge).
+    the difference without the shift of a ruler that moved (``difference`` is without that of a bridge). Where labels
+    debias the difference, ``judge_difference`` is what the judge alone says, and ``doubts`` is what limits the labels.
     """
 
     column: Column
@@ -211,6 +212,8 @@ class Comparison:
     policy_line: int | None
     ruler: Ruler | None = None
     corrected: Difference | None = None
+    judge_difference: Difference | None = None
+    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

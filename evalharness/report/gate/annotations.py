@@ -6,7 +6,7 @@ no message can end a command or begin another.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from evalharness.core.text import one_line
 from evalharness.gate.types import Comparison, Failing, GateResult, Standing, Verdict
@@ -18,9 +18,16 @@ _LIMIT = 10
 _LEVEL = {Verdict.FAIL: "error", Verdict.INCONCLUSIVE: "warning", Verdict.PASS: "notice"}
 
 
-def workflow_commands(result: GateResult) -> tuple[str, ...]:
+RubricLines = Mapping[tuple[str, str], tuple[str, int]]
+"""File and line of criteria, by rubric and criterion."""
+
+
+def workflow_commands(result: GateResult, lines: RubricLines | None = None) -> tuple[str, ...]:
     """The commands, one a line: the verdict, what did not pass, and the items behind it (at most ten)."""
-    return (command(_LEVEL[result.verdict], first_line(result)), *list(_details(result))[:_LIMIT])
+    return (
+        command(_LEVEL[result.verdict], first_line(result)),
+        *list(_details(result, lines or {}))[:_LIMIT],
+    )
 
 
 def command(
@@ -32,10 +39,10 @@ def command(
     return f"::{level}{' ' + stated if stated else ''}::{_data(message)}"
 
 
-def _details(result: GateResult) -> Iterator[str]:
+def _details(result: GateResult, lines: RubricLines) -> Iterator[str]:
     for row in result.gating:
         if row.verdict is not Verdict.PASS:
-            yield _criterion(result, row)
+            yield _criterion(result, row, lines)
         for item in _counting(row):
             text = f"new failure on {name_of(row.column)}: {item.dialogue} ({failure_text(item)})"
             yield command("error", text, item.source or None, item.line)
@@ -57,10 +64,13 @@ def _counting(row: Comparison) -> list[Failing]:
     return [item for item in row.new_failures if item.standing is Standing.CONFIRMED]
 
 
-def _criterion(result: GateResult, row: Comparison) -> str:
+def _criterion(result: GateResult, row: Comparison, lines: RubricLines) -> str:
+    """A criterion's verdict where the rubric asks for it, else where the policy speaks of it."""
     assert row.verdict is not None
+    default = (result.policy.source, row.policy_line)
+    file, line = lines.get((row.column.rubric, row.column.criterion), default)
     text = f"{name_of(row.column)}: {MARK[row.verdict]}, change {change(row)}; {reasons(row)}"
-    return command(_LEVEL[row.verdict], text, result.policy.source, row.policy_line)
+    return command(_LEVEL[row.verdict], text, file, line)
 
 
 def _data(text: str) -> str:

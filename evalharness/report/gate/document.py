@@ -93,6 +93,8 @@ def _comparison(row: Comparison) -> dict[str, Json]:
         "slices": [_slice(part) for part in row.slices],
         "ruler": None if row.ruler is None else _ruler(row.ruler),
         "difference_corrected": None if row.corrected is None else _difference(row.corrected),
+        "difference_by_judge": None if row.judge_difference is None else _difference(row.judge_difference),
+        "doubts": list(row.doubts),
     }
 
 

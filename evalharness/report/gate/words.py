@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from evalharness.core.scores import Column
 from evalharness.core.text import one_line
-from evalharness.gate.types import Comparison, Failing, GateResult, Standing, Unpaired, Verdict
+from evalharness.gate.types import Comparison, Difference, Failing, GateResult, Standing, Unpaired, Verdict
 from evalharness.report.figures import NOTHING, number
 
 MARK = {Verdict.PASS: "PASS", Verdict.FAIL: "FAIL", Verdict.INCONCLUSIVE: "INCONCLUSIVE"}
@@ -29,7 +29,11 @@ def first_line(result: GateResult) -> str:
 
 def change(row: Comparison) -> str:
     """``−0.21 [−0.33, …]``: the estimate with both one-sided bounds."""
-    found = row.difference
+    return change_text(row.difference)
+
+
+def change_text(found: Difference) -> str:
+    """A difference with both one-sided bounds."""
     if found.value is None:
         return NOTHING
     if found.lower is None or found.upper is None:
@@ -57,7 +61,8 @@ def reasons(row: Comparison) -> str:
 def _advice(row: Comparison) -> str:
     ways = []
     if row.reach.groups is not None and row.reach.groups > row.difference.groups:
-        ways.append(f"{row.reach.groups:,} scenarios (now {row.difference.groups:,})")
+        what = "scenarios" if row.judge_difference is None else "labelled scenarios"
+        ways.append(f"{row.reach.groups:,} {what} (now {row.difference.groups:,})")
     if row.reach.samples is not None:
         ways.append(f"{row.reach.samples} judge samples per item")
     return f"an unchanged system would pass with {' or '.join(ways)}" if ways else ""
@@ -94,6 +99,9 @@ def paired_text(row: Comparison) -> str:
     """What was compared, and what was not, with the bounds that it leaves open."""
     found = row.difference
     text = f"{found.n:,} pairs in {found.groups:,} groups" if found.paired else f"{found.n:,} items, unpaired"
+    if row.judge_difference is not None and found.value is not None:
+        alone = change_text(row.judge_difference)
+        text = f"{found.method.split(', ')[0]} in {found.groups:,} groups; the judge alone says {alone}"
     if row.by_means:
         text += f", {row.by_means:,} of them scenario means (reply numbers differ)"
     if row.unpaired.total:
