@@ -279,13 +279,14 @@ def _measured(found: Averaged, *, swapped: bool = False) -> Measured:
     counted = sorted((names.get(cause, cause.value), n) for cause, n in found.undefined_units.items())
     missing = sum(n for _, n in counted)
     reason = ", ".join(f"{name} in {n}" for name, n in counted)
-    estimate = _in_our_words(found.estimate, swapped)
+    estimate = in_our_words(found.estimate, swapped)
     if estimate.value is None:
         return Measured(estimate, max(1, missing), estimate.undefined or reason)
     return Measured(estimate, missing, reason)
 
 
-def _in_our_words(estimate: Estimate, swapped: bool) -> Estimate:
+def in_our_words(estimate: Estimate, swapped: bool) -> Estimate:
+    """An undefined figure's reason with the names of the two sides."""
     if estimate.undefined is None:
         return estimate
     first, second = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from rich.console import Console
 from rich.table import Table
@@ -18,6 +18,7 @@ from evalharness.report.agreement.selection import (
     lines_of,
     remark,
     rows_of,
+    slices_of,
     statistics_of,
     title,
 )
@@ -44,6 +45,8 @@ def agreement_text(
         console.print(_table(agreement, report))
         for line in sentences(report):
             console.print(Text(one_line(line, 400)))
+        for line in (*samples_lines(agreement, report), *_slice_lines(agreement, report)):
+            console.print(Text(line))
         if everything:
             console.print(_all_rows(rows_of(agreement, report)))
     pairs = [row for row in agreement.rows if row.unit.value == "pair"]
@@ -73,6 +76,27 @@ def sentences(report: CriterionReport) -> list[str]:
     """What is said of each judge, the missing ceiling, and notes."""
     said = [f"{verdict.scorer}: {sentence}" for verdict in report.verdicts for sentence in verdict.sentences]
     return [*said, *([report.ceiling_note] if report.ceiling_note else []), *report.notes]
+
+
+def samples_lines(agreement: Agreement, report: CriterionReport) -> Iterator[str]:
+    """Agreement of each judge by the number of averaged samples."""
+    by_scorer: dict[str, list[str]] = {}
+    for row in rows_of(agreement, report):
+        if row.slice.startswith("samples="):
+            by_scorer.setdefault(row.scorer, []).append(f"{row.slice[8:]}: {number(row.estimate.value)}")
+    for scorer, parts in by_scorer.items():
+        yield f"{one_line(scorer, 40)} by averaged samples ({title(report.shown[0])})  {'  '.join(parts)}"
+
+
+def _slice_lines(agreement: Agreement, report: CriterionReport) -> Iterator[str]:
+    """The leading figure of each judge in each slice, with a mark where it differs from the other items."""
+    for row in slices_of(agreement, report):
+        mark = f"  {row.reason}" if row.reason and row.estimate.value is not None else ""
+        figure = interval(row.estimate) if row.estimate.value is not None else f"{NOTHING} ({row.reason})"
+        yield (
+            f"  {one_line(row.slice, 40)} · {one_line(row.scorer, 30)} · {title(row.statistic)} {figure} "
+            f"n {row.estimate.n:,}{one_line(mark, 80)}"
+        )
 
 
 def _table(agreement: Agreement, report: CriterionReport) -> Table:
