@@ -79,7 +79,10 @@ def test_two_runs_write_the_same_bytes(folder: Path, tmp_path: Path) -> None:
         ("kappa<=.1", 1, "cohen_kappa is"),
         ("baseline:length:spearman>=.9", 1, "baseline:length on tone"),
         ("safe:kappa>=.1", 1, "no figure of a judge"),
-        ("nonsense>=1", 2, "no statistic is called"),
+        ("nonsense>=1", 2, "there is no statistic 'nonsense'"),
+        ("recall:5>=.9", 0, ""),
+        ("tone:recall:5<.9", 1, "recall:5 is 1.000 for j on tone"),
+        ("recall:9>=.5", 1, "no figure of a judge"),
         ("kappa=.6", 2, "is no requirement"),
     ],
 )

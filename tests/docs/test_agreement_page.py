@@ -52,4 +52,4 @@ def test_options_of_the_page_exist():
 def test_counts_of_the_page():
     assert len(FEATURES) == 17
     assert "The seventeen features" in AGREEMENT
-    assert set(SHAPES) == {"long", "pairs", "wide", "label-studio", "argilla", "langfuse"}
+    assert set(SHAPES) == {"long", "pairs", "wide", "label-studio", "argilla", "langfuse", "mt-bench-votes"}

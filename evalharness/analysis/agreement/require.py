@@ -12,7 +12,7 @@ from evalharness.analysis.agreement.types import Kind, Row
 from evalharness.errors import Problem, UsageError
 
 _FORM = re.compile(
-    r"\s*(?:(?P<scope>[^:<>=]+(?::[^:<>=]+)*?):)?(?P<name>[A-Za-z][A-Za-z0-9_]*)"
+    r"\s*(?:(?P<scope>(?!(?:precision|recall|f1):)[^:<>=]+(?::[^:<>=]+)*?):)?(?P<name>(?:precision|recall|f1):[^:<>=\[\]]+?|[A-Za-z][A-Za-z0-9_]*)"
     r"(?:\[(?P<slice>[^\[\]]+)\])?(?P<limit>\.low|\.high)?\s*"
     r"(?P<op>>=|<=|>|<)\s*(?P<bound>[+-]?(?:\d+\.?\d*|\.\d+))\s*"
 )
@@ -22,6 +22,7 @@ _OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
     "<": operator.lt,
 }
+_NAMED = ("pair_", "precision:", "recall:", "f1:")
 _OTHERS = ("alt_test_omega", "alt_test_omega_clustered", "alt_test_rho")
 
 
@@ -56,7 +57,7 @@ def parse_requirement(text: str) -> Requirement:
         )
         raise UsageError(f"--require {text!r} is no requirement", fix=fix)
     name = match["name"]
-    known = name if name in _OTHERS or name.startswith("pair_") else known_statistic(name)
+    known = name if name in _OTHERS or name.startswith(_NAMED) else known_statistic(name)
     limit = (match["limit"] or "").lstrip(".")
     scope, where = ((match[part] or "").strip() for part in ("scope", "slice"))
     if where and not all(where.partition("=")):

@@ -94,10 +94,10 @@ def _names(contest: Contest, entrant: Entrant, options: AgreeOptions) -> Sequenc
 
 
 def _groupings(name: str, options: AgreeOptions) -> Sequence[Grouping]:
-    if not options.everything:
-        return options.groupings
     if name == "soft_pairwise_accuracy":
         return (Grouping.SYSTEM,)
+    if not options.everything:
+        return options.groupings
     if name in _AVERAGED:
         return tuple(dict.fromkeys((*options.groupings, *Grouping)))
     if name in EXTRA:

@@ -10,6 +10,7 @@ import numpy as np
 
 from evalharness.analysis.agreement.drawing import REPEATABLE, WEIGHTED
 from evalharness.analysis.agreement.scales import Scale
+from evalharness.core.registry import unknown_name
 from evalharness.errors import InputError
 from evalharness.stats.arrays import BoolArray, FloatArray, IntArray
 from evalharness.stats.averaging import Averaged, Grouping, averaged
@@ -191,8 +192,8 @@ class Sides:
 def known_statistic(name: str) -> str:
     """The full name of a statistic or of its short form; a :class:`UsageError` for an unknown one."""
     full = ALIASES.get(name, name)
-    if full not in EXTRA:
-        describe(full)
+    if full not in STATISTICS:
+        raise unknown_name("statistic", name, (*STATISTICS, *ALIASES))
     return full
 
 

@@ -52,7 +52,9 @@ def agreement_text(
     pairs = [row for row in agreement.rows if row.unit.value == "pair"]
     if pairs:
         console.print(Text("\npreferences between two replies", style="bold"))
-        console.print(_all_rows(pairs))
+        console.print(_pair_table(pairs))
+        if everything:
+            console.print(_all_rows(pairs))
     return out.getvalue().rstrip("\n")
 
 
@@ -128,6 +130,38 @@ def _figure(row: Row | None) -> str:
     if row.estimate.value is None:
         return f"{NOTHING} ({one_line(row.reason, 30)})"
     return interval(row.estimate)
+
+
+_PAIR_COLUMNS = {
+    "pair_agreement_with_ties": "with ties",
+    "pair_agreement_without_ties": "without ties",
+    "pair_kappa_symmetrised_without_ties": "kappa, no ties",
+}
+
+
+def _pair_table(rows: Iterable[Row]) -> Table:
+    """A line for each scorer, criterion and slice: agreement with and without ties, and what is behind it."""
+    found: dict[tuple[str, str, str], dict[str, Row]] = {}
+    for row in rows:
+        found.setdefault((row.criterion, row.slice, row.scorer), {})[row.statistic] = row
+    several = len({criterion for criterion, _, _ in found}) > 1
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("scorer", overflow="fold")
+    for name in _PAIR_COLUMNS.values():
+        table.add_column(name, justify="right")
+    for (criterion, where, scorer), figures in found.items():
+        place = " ".join(part for part in (criterion if several else "", where) if part)
+        cells = [_pair_cell(figures.get(name)) for name in _PAIR_COLUMNS]
+        table.add_row(Text(one_line(f"{scorer} {place}".rstrip(), 60)), *cells)
+    return table
+
+
+def _pair_cell(row: Row | None) -> Text:
+    """A figure with its interval and, under it, how many pairs of votes agree."""
+    if row is None:
+        return Text("")
+    votes = row.reason.partition(" pairs")[0] if " of " in row.reason else row.reason
+    return Text(f"{interval(row.estimate)}\n{one_line(votes, 40)}")
 
 
 def _all_rows(rows: Iterable[Row]) -> Table:
