@@ -47,7 +47,11 @@ _KINDS = {"expert": 0.2, "skilled": 0.15, "crowd": 0.1}
 )
 @click.option(
     "--require", multiple=True, metavar="STATISTIC>=X",
-    help="Exit 1 unless it holds: 'kappa>=.6', 'tone:spearman.low>=.5' (repeats).",
+    help="Exit 1 unless it holds: 'kappa>=.6', 'tone:spearman.low>=.5', 'kappa[lang=*]>=.4' (repeats).",
+)  # fmt: skip
+@click.option(
+    "--interval", type=click.Choice(["cr1", "jackknife", "bca", "bootstrap-t"]), default="cr1", show_default=True,
+    help="Intervals of the figures shown first: linearised, or by resampling groups.",
 )  # fmt: skip
 @click.option("--plan", is_flag=True, help="Say how many labels a half-width needs; reads nothing.")
 @click.option(
@@ -83,6 +87,7 @@ def command(context: click.Context, /, **options: Any) -> None:
 
 def make_job(options: Mapping[str, Any]) -> Any:
     """The job that the options describe."""
+    from evalharness.analysis.agreement.intervals import Interval
     from evalharness.analysis.agreement.require import parse_requirement
     from evalharness.analysis.agreement.sides import known_statistic
     from evalharness.api.agreeing import AgreeJob
@@ -95,8 +100,11 @@ def make_job(options: Mapping[str, Any]) -> Any:
         groupings=tuple(Grouping(name) for name in options["grouping"]) or (Grouping.POOLED,),
         epsilon=_KINDS[options["rater_kind"]],
         judges=split_commas(options["as_judge"]),
+        interval=Interval(options["interval"]),
+        slice_statistics=tuple(dict.fromkeys(r.statistic for r in requirements if r.slice)),
     )
-    join = joining_of_labels(options, split_commas(options["slices"]))
+    asked = (*split_commas(options["slices"]), *(r.slice_key for r in requirements if r.slice))
+    join = joining_of_labels(options, tuple(dict.fromkeys(asked)))
     if join.raters:
         from dataclasses import replace
 

@@ -70,6 +70,10 @@ class Shifted:
         """Put a reply that gave a valid verdict into the verdict cache."""
         self.ask.keep(client, request, reply, sample=self.first + sample)
 
+    def result(self, scorer: str, rubric: str, criterion: str) -> Result | None:
+        """What another scorer of the run said about the item."""
+        return self.ask.result(scorer, rubric, criterion)
+
 
 def about(judge: Judge, rubric: Rubric) -> Judge:
     """The same judge with another rubric; a judge made of judges with all its parts. UsageError where it has none."""

@@ -79,7 +79,10 @@ def test_two_runs_write_the_same_bytes(folder: Path, tmp_path: Path) -> None:
         ("kappa<=.1", 1, "cohen_kappa is"),
         ("baseline:length:spearman>=.9", 1, "baseline:length on tone"),
         ("safe:kappa>=.1", 1, "no figure of a judge"),
-        ("nonsense>=1", 2, "no statistic is called"),
+        ("nonsense>=1", 2, "there is no statistic 'nonsense'"),
+        ("recall:5>=.9", 0, ""),
+        ("tone:recall:5<.9", 1, "recall:5 is 1.000 for j on tone"),
+        ("recall:9>=.5", 1, "no figure of a judge"),
         ("kappa=.6", 2, "is no requirement"),
     ],
 )
@@ -211,6 +214,66 @@ def test_slices_and_groupings(folder: Path, tmp_path: Path) -> None:
         folder, tone_labels(tmp_path), "--statistic", "pearson", "--grouping", "by_system", "--json"
     )
     assert figure(chosen, "j", "pearson", grouping="by_system")["undefined"] == 0
+
+
+def divided_labels(path: Path) -> Path:
+    """The rater follows the judge on system s1 and not on s0."""
+    rows = [
+        {
+            "dialogue": f"d{i}", "turn": 1, "criterion": "tone", "rater": "a",
+            "value": 1 + i % 5 if i % 2 else 1 + (i * i // 2) % 5,
+        }
+        for i in range(40)
+    ]  # fmt: skip
+    return write_lines(path, rows)
+
+
+def test_slices_are_shown_and_marked_where_they_differ(folder: Path, tmp_path: Path) -> None:
+    ran = agree(folder, divided_labels(tmp_path / "l.jsonl"), "--slice", "system")
+    shown = [line for line in ran.out.splitlines() if line.startswith("  system=s0 · j · Spearman")]
+    assert len(shown) == 1
+    assert "differs from the other items (adjusted p = " in " ".join(ran.out.split())
+    found = agree(folder, divided_labels(tmp_path / "l.jsonl"), "--slice", "system", "--json")
+    row = figure(found, "j", "spearman", slice="system=s0")
+    assert row["p_adjusted"] < 0.05
+    assert found.json["criteria"][0]["sliced_by"] == ["system"]
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "said"),
+    [
+        ("spearman[system=s1]>=.9", 0, ""),
+        ("spearman[system=s0]>=.9", 1, "for j on tone where system=s0"),
+        ("tone:pearson[system=*].low>=.9", 1, "lower limit of pearson is"),
+        ("spearman[system=s9]>=.9", 1, "no figure of a judge where system=s9"),
+        ("spearman[system]>=.9", 2, "names no slice"),
+    ],
+)
+def test_requirements_on_slices(folder: Path, tmp_path: Path, text: str, code: int, said: str) -> None:
+    ran = agree(folder, divided_labels(tmp_path / "l.jsonl"), "--require", text)
+    assert ran.code == code, ran.err
+    assert said in ran.err
+
+
+@pytest.mark.parametrize(
+    ("name", "method"),
+    [
+        ("bca", "BCa, 2000 draws of 40 groups, seed 0"),
+        ("bootstrap-t", "bootstrap-t, 2000"),
+        ("jackknife", "jackknife+t"),
+    ],
+)
+def test_intervals_by_resampling_are_labelled(folder: Path, tmp_path: Path, name: str, method: str) -> None:
+    labels = divided_labels(tmp_path / "l.jsonl")
+    plain, other = agree(folder, labels, "--json"), agree(folder, labels, "--interval", name, "--json")
+    for statistic in ("spearman", "cohen_kappa_quadratic"):
+        before, now = figure(plain, "j", statistic), figure(other, "j", statistic)
+        assert now["method"].startswith(method)
+        assert now["value"] == before["value"]
+        assert now["low"] < now["value"] < now["high"]
+        assert now["low"] == pytest.approx(before["low"], abs=0.25)
+    constant = figure(other, "baseline:constant", "cohen_kappa_quadratic")
+    assert constant["low"] is None
 
 
 def test_the_chosen_grouping_is_shown_and_named(folder: Path, tmp_path: Path) -> None:

@@ -118,29 +118,29 @@ def test_table_c_by_samples_and_humans(table_c: Ran) -> None:
 
 
 def test_table_d(tmp_path: Path) -> None:
-    pairs = research_file("mt-bench-human/pairs.jsonl")
     questions = research_file("mt-bench-human/question.jsonl")
     answers = sorted(research_file("mt-bench-human/model_answer").glob("*.jsonl"))
-    rows = []
-    for line in pairs.read_text(encoding="utf-8").splitlines():
-        pair = json.loads(line)
-        names = (f"mt-bench-{pair['question_id']}-{pair[side]}" for side in ("model_a", "model_b"))
-        place = dict(zip(("dialogue_a", "dialogue_b"), names, strict=True))
-        base = {**place, "turn": f"reply {pair['turn']}", "criterion": "preference"}
-        rows += [{**base, "rater": vote["judge"], "value": vote["winner"]} for vote in pair["votes"]]
-        if pair.get("gpt4"):
-            rows.append({**base, "rater": "gpt-4", "value": pair["gpt4"]})
-    labels = write_lines(tmp_path / "votes.jsonl", rows)
+    votes = [research_file(f"mt-bench-human/{name}.jsonl") for name in ("human", "gpt4_pair")]
     done = run("score", questions, *answers, "-m", "surface", "-o", tmp_path / "run", "-q")
     assert done.code == 0, done.err
-    ran = agree(tmp_path / "run", labels, "--raters", "expert_*", "--as-judge", "gpt-4", "--json")
+    ran = agree(
+        tmp_path / "run",
+        votes[0],
+        "-l",
+        votes[1],
+        "--raters",
+        "expert_*",
+        "--as-judge",
+        "gpt4_pair",
+        "--json",
+    )
     assert ran.code == 0, ran.err
     for turn, ours, ours_clear, humans, humans_clear in (
         ("turn=1", "886 of 1343", "727 of 859", "454 of 721", "388 of 479"),
         ("turn=3", "871 of 1325", "731 of 864", "471 of 707", "388 of 474"),
     ):
         for scorer, with_ties, without in (
-            ("gpt-4", ours, ours_clear),
+            ("gpt4_pair", ours, ours_clear),
             ("human:pairwise", humans, humans_clear),
         ):
             assert with_ties in figure(ran, scorer, "pair_agreement_with_ties", slice=turn)["reason"]

@@ -52,4 +52,17 @@ def test_options_of_the_page_exist():
 def test_counts_of_the_page():
     assert len(FEATURES) == 17
     assert "The seventeen features" in AGREEMENT
-    assert set(SHAPES) == {"long", "pairs", "wide", "label-studio", "argilla", "langfuse"}
+    assert set(SHAPES) == {"long", "pairs", "wide", "label-studio", "argilla", "langfuse", "mt-bench-votes"}
+
+
+def test_every_published_check_is_a_test():
+    text = re.search(r"<!-- checks:begin -->(.*?)<!--", STATISTICS_PAGE, re.DOTALL)[1]
+    named = re.findall(r"`(test_\w+\.py)::(test_\w+)`", text)
+    assert len(named) >= 45
+    folder = Path(__file__).parents[1] / "stats"
+    missing = [
+        (file, name) for file, name in named if f"def {name}(" not in (folder / file).read_text("utf-8")
+    ]
+    assert missing == []
+    numbers = [int(number) for number in re.findall(r"^\| (\d+) \|", text, re.MULTILINE)]
+    assert numbers == sorted(numbers)

@@ -1,13 +1,17 @@
 import csv
 import gzip
 import json
+from collections import defaultdict
 
 import numpy as np
 import pytest
+from sklearn.metrics import cohen_kappa_score
 
 from evalharness.errors import InputError
 from evalharness.stats.kappa import cohen_kappa
 from evalharness.stats.pair_agreement import (
+    FIRST,
+    SECOND,
     agreement_among,
     agreement_with,
     canonical_votes,
@@ -139,6 +143,32 @@ def test_llmbar_table(
     macro = np.mean([figure for subset, figure in figures.items() if "Adversarial" in subset], axis=0)
     assert tuple(f"{100 * value:.1f}" for value in figures["LLMBar/Natural"]) == natural
     assert tuple(f"{100 * value:.1f}" for value in macro) == adversarial
+
+
+def test_every_run_of_llmbar() -> None:
+    """All 499 recorded runs (judge, strategy, subset): accuracy of both orders, their agreement, and their kappa.
+
+    118 of them have verdicts that could not be read: those are left out of the pair, never made a class.
+    """
+    runs: dict[tuple[str, str, str], list[tuple[str, ...]]] = defaultdict(list)
+    with research_file("llmbar/compact_verdicts.csv").open() as lines:
+        for row in csv.DictReader(lines):
+            key = row["judge"], row["strategy"], row["subset"]
+            runs[key].append(tuple(row[f] for f in ("label", "winner_order_ab", "winner_order_ba")))
+    assert (len(runs), sum(map(len, runs.values()))) == (499, 40_413)
+    assert sum(all(map(all, rows)) for rows in runs.values()) == 381
+    for key, rows in runs.items():
+        label, forward, back = np.array([row for row in rows if all(row)], dtype=int).T
+        first, second, gold = (np.where(votes == 1, FIRST, SECOND) for votes in (forward, back, label))
+        for winner, votes in ((forward, first), (back, second)):
+            assert agreement_with(votes, gold).agreeing == (winner == label).sum(), key
+        found = swap_consistency(first, -second).inconsistent
+        assert found.value == pytest.approx(np.mean(forward != back)), key
+        kappa = cohen_kappa(forward, back, [1, 2]).value
+        if len({*forward, *back}) > 1:
+            assert kappa == pytest.approx(cohen_kappa_score(forward, back, labels=[1, 2])), key
+        else:
+            assert kappa is None, key
 
 
 SWAPS = {  # judge: inconsistent of n in English and Korean

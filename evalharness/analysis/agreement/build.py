@@ -123,6 +123,7 @@ def _report(contest: Contest, options: AgreeOptions, alt: tuple[AltVerdict, ...]
         confusions=tuple(_confusions(contest)),
         scatters=tuple(_scatters(contest)),
         alt_tests=alt,
+        sliced_by=tuple(contest.slices),
         notes=contest.notes,
     )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from evalharness.analysis.agreement.drawing import Drawing
+from evalharness.analysis.agreement.intervals import Interval
 from evalharness.analysis.agreement.joining import WHOLE, DialogueFacts, ItemKey
 from evalharness.analysis.agreement.scales import Placing, Scale, ScaleOptions, scale_of, undeclared_scale
 from evalharness.analysis.agreement.sides import Sides
@@ -40,7 +41,8 @@ class AgreeOptions:
     ``map`` names the label criterion of a rubric's criterion; ``statistics`` (full names) and ``groupings`` replace
     those that fit the scale; ``everything`` asks for all; ``slices`` are metadata names; ``epsilon`` is the cost
     benefit of the alternative annotator test; ``judges`` are raters of pair labels to be taken as judges; ``weigh``
-    whether items drawn with unequal probabilities are weighted by them.
+    whether items drawn with unequal probabilities are weighted by them; ``interval`` how intervals of pooled figures
+    are made; ``slice_statistics`` are wanted in slices beside the leading one.
     """
 
     map: Mapping[str, str] = field(default_factory=dict)
@@ -54,6 +56,8 @@ class AgreeOptions:
     level: float = 0.95
     judges: tuple[str, ...] = ()
     weigh: bool = True
+    interval: Interval = Interval.CR1
+    slice_statistics: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

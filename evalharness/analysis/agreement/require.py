@@ -1,4 +1,4 @@
-"""Requirements on figures: ``kappa>=.6``, ``tone:spearman.low>=.5``."""
+"""Requirements on figures: ``kappa>=.6``, ``tone:spearman.low>=.5``, ``spearman[lang=de]>=.4``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from evalharness.analysis.agreement.types import Kind, Row
 from evalharness.errors import Problem, UsageError
 
 _FORM = re.compile(
-    r"\s*(?:(?P<scope>[^:<>=]+(?::[^:<>=]+)*?):)?(?P<name>[A-Za-z][A-Za-z0-9_]*)(?P<limit>\.low|\.high)?\s*"
+    r"\s*(?:(?P<scope>(?!(?:precision|recall|f1):)[^:<>=]+(?::[^:<>=]+)*?):)?(?P<name>(?:precision|recall|f1):[^:<>=\[\]]+?|[A-Za-z][A-Za-z0-9_]*)"
+    r"(?:\[(?P<slice>[^\[\]]+)\])?(?P<limit>\.low|\.high)?\s*"
     r"(?P<op>>=|<=|>|<)\s*(?P<bound>[+-]?(?:\d+\.?\d*|\.\d+))\s*"
 )
 _OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
@@ -21,12 +22,16 @@ _OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
     "<": operator.lt,
 }
+_NAMED = ("pair_", "precision:", "recall:", "f1:")
 _OTHERS = ("alt_test_omega", "alt_test_omega_clustered", "alt_test_rho")
 
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """A bound on a statistic of every judge, or of those that ``scope`` names (a scorer or a criterion)."""
+    """A bound on a statistic of every judge, or of those that ``scope`` names (a scorer or a criterion).
+
+    ``slice`` is ``key=value``, or ``key=*`` for every value; empty for all items.
+    """
 
     text: str
     statistic: str
@@ -34,6 +39,12 @@ class Requirement:
     op: str
     bound: float
     scope: str = ""
+    slice: str = ""
+
+    @property
+    def slice_key(self) -> str:
+        """The metadata of the slice."""
+        return self.slice.partition("=")[0]
 
 
 def parse_requirement(text: str) -> Requirement:
@@ -41,15 +52,19 @@ def parse_requirement(text: str) -> Requirement:
     match = _FORM.fullmatch(text)
     if match is None:
         fix = (
-            "Write [SCORER or CRITERION:]STATISTIC[.low]>=NUMBER, for example kappa>=.6 or spearman.low>=.5."
+            "Write [SCORER or CRITERION:]STATISTIC[.low]>=NUMBER, for example kappa>=.6, spearman.low>=.5 or, in a "
+            "slice, spearman[lang=de]>=.4."
         )
         raise UsageError(f"--require {text!r} is no requirement", fix=fix)
     name = match["name"]
-    known = name if name in _OTHERS or name.startswith("pair_") else known_statistic(name)
+    known = name if name in _OTHERS or name.startswith(_NAMED) else known_statistic(name)
     limit = (match["limit"] or "").lstrip(".")
-    return Requirement(
-        text.strip(), known, limit, match["op"], float(match["bound"]), (match["scope"] or "").strip()
-    )
+    scope, where = ((match[part] or "").strip() for part in ("scope", "slice"))
+    if where and not all(where.partition("=")):
+        raise UsageError(
+            f"--require {text!r} names no slice", fix="Write KEY=VALUE, or KEY=* for every value."
+        )
+    return Requirement(text.strip(), known, limit, match["op"], float(match["bound"]), scope, where)
 
 
 def missed(requirements: Sequence[Requirement], rows: Sequence[Row]) -> list[Problem]:
@@ -66,10 +81,11 @@ def _missed(requirement: Requirement, rows: Sequence[Row]) -> Iterator[Problem]:
     first = groupings[0] if groupings else ""
     chosen = [row for row in chosen if row.grouping == first]
     if not chosen:
-        yield Problem(f"{requirement.text}: no figure of a judge is meant by this")
+        where = f" where {requirement.slice}" if requirement.slice else ""
+        yield Problem(f"{requirement.text}: no figure of a judge{where} is meant by this")
     for row in chosen:
         value = _value(requirement, row)
-        name = f"{row.scorer} on {row.criterion}"
+        name = f"{row.scorer} on {row.criterion}" + (f" where {row.slice}" if row.slice else "")
         if value is None:
             why = row.estimate.undefined or "it has no interval"
             yield Problem(f"{requirement.text}: undefined for {name} ({why})")
@@ -79,7 +95,7 @@ def _missed(requirement: Requirement, rows: Sequence[Row]) -> Iterator[Problem]:
 
 
 def _applies(requirement: Requirement, row: Row) -> bool:
-    if row.statistic != requirement.statistic or row.slice:
+    if row.statistic != requirement.statistic or not _in_slice(requirement, row):
         return False
     if not requirement.scope:
         return row.kind is Kind.JUDGE
@@ -88,6 +104,12 @@ def _applies(requirement: Requirement, row: Row) -> bool:
     if meant == row.criterion.casefold():
         return row.kind is Kind.JUDGE
     return meant in scopes
+
+
+def _in_slice(requirement: Requirement, row: Row) -> bool:
+    if requirement.slice.endswith("=*"):
+        return row.slice.startswith(requirement.slice[:-1])
+    return row.slice == requirement.slice
 
 
 def _value(requirement: Requirement, row: Row) -> float | None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 
 from evalharness.analysis.agreement.contest import AgreeOptions, Contest, Entrant
+from evalharness.analysis.agreement.intervals import with_interval
 from evalharness.analysis.agreement.scales import Scale
 from evalharness.analysis.agreement.sides import (
     EXTRA,
@@ -24,7 +26,7 @@ from evalharness.analysis.agreement.sides import (
     weighted_function,
 )
 from evalharness.analysis.agreement.types import LENGTH, Kind, Row
-from evalharness.stats.arrays import FloatArray
+from evalharness.stats.arrays import BoolArray, FloatArray
 from evalharness.stats.averaging import Grouping, compare_by_group, compare_pooled
 from evalharness.stats.confusion import ClassRates
 from evalharness.stats.estimate import Estimate, undefined
@@ -64,12 +66,15 @@ def leading(contest: Contest, options: AgreeOptions) -> tuple[str, ...]:
 
 def entrant_rows(contest: Contest, entrant: Entrant, options: AgreeOptions) -> Iterator[Row]:
     """Every figure of one entrant."""
-    sides = contest.sides(entrant)
+    sides, shown = contest.sides(entrant), leading(contest, options)
     for name in _names(contest, entrant, options):
         for grouping in _groupings(name, options):
             if name == "soft_pairwise_accuracy" and len(contest.items) > _MOST_GROUPS:
                 continue
-            yield _row(contest, entrant, name, grouping, measure(name, sides, grouping, options.level))
+            found = measure(name, sides, grouping, options.level)
+            if grouping is Grouping.POOLED and name in shown:
+                found = with_interval(found, name, sides, options.interval, options.level)
+            yield _row(contest, entrant, name, grouping, found)
     if options.everything and entrant.kind is Kind.JUDGE:
         yield from _class_rows(contest, entrant, sides, options)
         yield from _rater_rows(contest, entrant, options)
@@ -89,10 +94,10 @@ def _names(contest: Contest, entrant: Entrant, options: AgreeOptions) -> Sequenc
 
 
 def _groupings(name: str, options: AgreeOptions) -> Sequence[Grouping]:
-    if not options.everything:
-        return options.groupings
     if name == "soft_pairwise_accuracy":
         return (Grouping.SYSTEM,)
+    if not options.everything:
+        return options.groupings
     if name in _AVERAGED:
         return tuple(dict.fromkeys((*options.groupings, *Grouping)))
     if name in EXTRA:
@@ -220,23 +225,34 @@ def _averaged(contest: Contest, entrant: Entrant, name: str, samples: FloatArray
 def slice_rows(contest: Contest, options: AgreeOptions) -> Iterator[Row]:
     """The leading statistic of every judge in each slice, marked where it differs from the other items.
 
-    p-values of the differences are adjusted over all slices and judges of the criterion (Benjamini-Hochberg).
+    p-values of the differences are adjusted over all slices and judges of the criterion (Benjamini-Hochberg). Other
+    statistics that are wanted in slices stand there without a mark.
     """
-    found: list[tuple[Entrant, str, Estimate, float | None]] = []
     name = leading(contest, options)[0]
+    found: list[tuple[Entrant, str, Estimate, float | None]] = []
+    for where, mask in _slices(contest):
+        for entrant in contest.judges:
+            sides = contest.sides(entrant).where(mask)
+            estimate = measure(name, sides, Grouping.POOLED, options.level).estimate
+            found.append((entrant, where, estimate, _slice_p(contest, entrant, name, mask)))
+    adjusted = benjamini_hochberg([p for *_, p in found])
+    for (entrant, where, estimate, _), p in zip(found, adjusted, strict=True):
+        mark = "" if p is None or p > 0.05 else f"differs from the other items (adjusted p = {p:.2g})"
+        yield replace(plain_row(contest, entrant, name, estimate, where, mark), p_adjusted=p)
+    for other in options.slice_statistics if contest.slices else ():
+        for where, mask in _slices(contest) if other != name else ():
+            for entrant in contest.judges:
+                measured = measure(other, contest.sides(entrant).where(mask), Grouping.POOLED, options.level)
+                yield plain_row(contest, entrant, other, measured.estimate, where, measured.reason)
+
+
+def _slices(contest: Contest) -> Iterator[tuple[str, BoolArray]]:
+    """``key=value`` and its items, the largest slices of each key."""
     for key, values in contest.slices.items():
         array = np.asarray(values, dtype=object)
         names, counts = np.unique(array, return_counts=True)
         for value in sorted(names[np.argsort(-counts, kind="stable")][:_MOST_SLICES]):
-            mask = np.asarray(array == value)
-            for entrant in contest.judges:
-                sides = contest.sides(entrant).where(mask)
-                estimate = measure(name, sides, Grouping.POOLED, options.level).estimate
-                found.append((entrant, f"{key}={value}", estimate, _slice_p(contest, entrant, name, mask)))
-    adjusted = benjamini_hochberg([p for *_, p in found])
-    for (entrant, where, estimate, _), p in zip(found, adjusted, strict=True):
-        mark = "" if p is None or p > 0.05 else f"differs from the other items (adjusted p = {p:.2g})"
-        yield plain_row(contest, entrant, name, estimate, where, mark)
+            yield f"{key}={value}", np.asarray(array == value)
 
 
 def _slice_p(contest: Contest, entrant: Entrant, name: str, mask: np.ndarray) -> float | None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from evalharness.analysis.agreement.drawing import REPEATABLE, WEIGHTED
 from evalharness.analysis.agreement.scales import Scale
+from evalharness.core.registry import unknown_name
 from evalharness.errors import InputError
 from evalharness.stats.arrays import BoolArray, FloatArray, IntArray
 from evalharness.stats.averaging import Averaged, Grouping, averaged
@@ -195,8 +196,8 @@ class Sides:
 def known_statistic(name: str) -> str:
     """The full name of a statistic or of its short form; a :class:`UsageError` for an unknown one."""
     full = ALIASES.get(name, name)
-    if full not in EXTRA:
-        describe(full)
+    if full not in STATISTICS:
+        raise unknown_name("statistic", name, (*STATISTICS, *ALIASES))
     return full
 
 
@@ -283,13 +284,14 @@ def _measured(found: Averaged, *, swapped: bool = False) -> Measured:
     counted = sorted((names.get(cause, cause.value), n) for cause, n in found.undefined_units.items())
     missing = sum(n for _, n in counted)
     reason = ", ".join(f"{name} in {n}" for name, n in counted)
-    estimate = _in_our_words(found.estimate, swapped)
+    estimate = in_our_words(found.estimate, swapped)
     if estimate.value is None:
         return Measured(estimate, max(1, missing), estimate.undefined or reason)
     return Measured(estimate, missing, reason)
 
 
-def _in_our_words(estimate: Estimate, swapped: bool) -> Estimate:
+def in_our_words(estimate: Estimate, swapped: bool) -> Estimate:
+    """An undefined figure's reason with the names of the two sides."""
     if estimate.undefined is None:
         return estimate
     first, second = (

@@ -30,7 +30,7 @@ class Kind(StrEnum):
 class Row:
     """One figure. ``undefined`` counts the groups (or systems) without a value, ``reason`` says why; ``slice`` is
     empty for all items. ``weighted`` says whether items drawn with unequal probabilities are weighted by them, None
-    where they were not drawn so."""
+    where they were not drawn so. ``p_adjusted`` is that of a slice's difference from the other items."""
 
     scorer: str
     rubric: str
@@ -44,6 +44,7 @@ class Row:
     kind: Kind = Kind.JUDGE
     unit: Unit = Unit.TURN
     weighted: bool | None = None
+    p_adjusted: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,7 @@ class CriterionReport:
 
     ``shown`` are the statistics of the first table, the leading one first. ``labelled`` items have a label, ``scored``
     of them a value of the first scorer; ``unscored`` have none; ``unlabelled`` items are scored and have no label.
+    ``sliced_by`` is the metadata of slices.
     """
 
     criterion: str
@@ -130,6 +132,7 @@ class CriterionReport:
     confusions: tuple[ConfusionTable, ...] = ()
     scatters: tuple[Scatter, ...] = ()
     alt_tests: tuple[AltVerdict, ...] = ()
+    sliced_by: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 

@@ -12,8 +12,9 @@ from typing import BinaryIO
 from evalharness.core.labels import Label, PairLabel
 from evalharness.core.registry import unknown_name
 from evalharness.data.dialogues import Read, ReadOptions, read_dialogues
-from evalharness.data.labels import exports, tables
+from evalharness.data.labels import exports, tables, votes
 from evalharness.data.labels.raw import LabelOptions, RawLabel, RawPair, Shape
+from evalharness.data.readers.mt_bench import is_vote
 from evalharness.data.reading import FileTally, Record, RecordError, Rejected
 from evalharness.data.records import file_records
 from evalharness.data.sources import expand
@@ -27,6 +28,7 @@ SHAPES: Mapping[str, Shape] = {
     "label-studio": exports.label_studio_labels,
     "argilla": exports.argilla_labels,
     "langfuse": exports.langfuse_labels,
+    "mt-bench-votes": votes.mt_bench_votes,
 }
 DIALOGUES = "dialogues"
 """The shape of a data set of dialogues that holds ratings (USR, FED, MT-Bench)."""
@@ -124,6 +126,8 @@ def _recognised(sample: Iterable[Record | Rejected], options: LabelOptions) -> S
         if isinstance(record, Rejected):
             continue
         value = next(_inner(record)).value
+        if is_vote(value) and "question_id" in value:
+            return votes.mt_bench_votes
         if tables.is_pair(value, options):
             return tables.pair_labels
         if tables.is_long(value, options):
@@ -152,18 +156,15 @@ def _ratings(source: str) -> Iterator[RawLabel | RawPair | Problem | str]:
 
 def _raw(label: Label | PairLabel, source: str, line: int) -> RawLabel | RawPair:
     if isinstance(label, PairLabel):
-        return RawPair(
-            label.dialogue_a, label.dialogue_b, label.criterion, label.rater, label.value, source, line,
-            label.turn, label.turn_b, label.comment,
-        )  # fmt: skip
+        return votes.raw_pair(label, source, line)
     return RawLabel(
         label.dialogue,
         label.turn,
         label.criterion,
         label.rater,
         label.value,
-        source,
-        line,
+        label.source or source,
+        label.line or line,
         label.repeat,
         label.comment,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
@@ -44,7 +44,7 @@ class MTBenchReader:
 
     def recognises(self, value: dict[str, Any]) -> bool:
         """A question, an answer, or a vote."""
-        return "question_id" in value and (_is_question(value) or _is_answer(value) or _is_vote(value))
+        return "question_id" in value and (_is_question(value) or _is_answer(value) or is_vote(value))
 
     def read(self, records: Iterator[Record | Rejected], tally: Tally) -> Iterator[Read | Rejected]:
         """The dialogues of all answers; raises ``InputError`` when questions or answers are missing altogether."""
@@ -75,15 +75,16 @@ def _is_answer(value: dict[str, Any]) -> bool:
     return isinstance(value.get("choices"), list) and "model_id" in value
 
 
-def _is_vote(value: dict[str, Any]) -> bool:
+def is_vote(value: Mapping[str, Any]) -> bool:
+    """Whether a record is a vote between the answers of two models."""
     return all(key in value for key in ("winner", "model_a", "model_b"))
 
 
 def _collect(record: Record, found: _Collected) -> None:
     value = record.value
     key = str(value.get("question_id"))
-    if _is_vote(value):
-        vote = _vote(record, key)
+    if is_vote(value):
+        vote = vote_of(record, key)
         found.votes[key, str(value["model_a"])].append(vote)
     elif _is_answer(value):
         if _is_reference_file(record.source):
@@ -170,7 +171,8 @@ def dialogue_id(question: str, model: str) -> str:
     return f"mt-bench-{question}-{model}"
 
 
-def _vote(record: Record, key: str) -> PairLabel:
+def vote_of(record: Record, key: str) -> PairLabel:
+    """The vote of a record about question ``key``; :class:`RecordError` for one that can't be read."""
     value = record.value
     winner, turn = value["winner"], value.get("turn", 1)
     vote = _VOTES.get(winner) if isinstance(winner, str) else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from rich.console import Console
 from rich.table import Table
@@ -18,6 +18,7 @@ from evalharness.report.agreement.selection import (
     lines_of,
     remark,
     rows_of,
+    slices_of,
     statistics_of,
     title,
 )
@@ -44,12 +45,16 @@ def agreement_text(
         console.print(_table(agreement, report))
         for line in sentences(report):
             console.print(Text(one_line(line, 400)))
+        for line in (*samples_lines(agreement, report), *_slice_lines(agreement, report)):
+            console.print(Text(line))
         if everything:
             console.print(_all_rows(rows_of(agreement, report)))
     pairs = [row for row in agreement.rows if row.unit.value == "pair"]
     if pairs:
         console.print(Text("\npreferences between two replies", style="bold"))
-        console.print(_all_rows(pairs))
+        console.print(_pair_table(pairs))
+        if everything:
+            console.print(_all_rows(pairs))
     return out.getvalue().rstrip("\n")
 
 
@@ -73,6 +78,27 @@ def sentences(report: CriterionReport) -> list[str]:
     """What is said of each judge, the missing ceiling, and notes."""
     said = [f"{verdict.scorer}: {sentence}" for verdict in report.verdicts for sentence in verdict.sentences]
     return [*said, *([report.ceiling_note] if report.ceiling_note else []), *report.notes]
+
+
+def samples_lines(agreement: Agreement, report: CriterionReport) -> Iterator[str]:
+    """Agreement of each judge by the number of averaged samples."""
+    by_scorer: dict[str, list[str]] = {}
+    for row in rows_of(agreement, report):
+        if row.slice.startswith("samples="):
+            by_scorer.setdefault(row.scorer, []).append(f"{row.slice[8:]}: {number(row.estimate.value)}")
+    for scorer, parts in by_scorer.items():
+        yield f"{one_line(scorer, 40)} by averaged samples ({title(report.shown[0])})  {'  '.join(parts)}"
+
+
+def _slice_lines(agreement: Agreement, report: CriterionReport) -> Iterator[str]:
+    """The leading figure of each judge in each slice, with a mark where it differs from the other items."""
+    for row in slices_of(agreement, report):
+        mark = f"  {row.reason}" if row.reason and row.estimate.value is not None else ""
+        figure = interval(row.estimate) if row.estimate.value is not None else f"{NOTHING} ({row.reason})"
+        yield (
+            f"  {one_line(row.slice, 40)} · {one_line(row.scorer, 30)} · {title(row.statistic)} {figure} "
+            f"n {row.estimate.n:,}{one_line(mark, 80)}"
+        )
 
 
 def _table(agreement: Agreement, report: CriterionReport) -> Table:
@@ -104,6 +130,38 @@ def _figure(row: Row | None) -> str:
     if row.estimate.value is None:
         return f"{NOTHING} ({one_line(row.reason, 30)})"
     return interval(row.estimate)
+
+
+_PAIR_COLUMNS = {
+    "pair_agreement_with_ties": "with ties",
+    "pair_agreement_without_ties": "without ties",
+    "pair_kappa_symmetrised_without_ties": "kappa, no ties",
+}
+
+
+def _pair_table(rows: Iterable[Row]) -> Table:
+    """A line for each scorer, criterion and slice: agreement with and without ties, and what is behind it."""
+    found: dict[tuple[str, str, str], dict[str, Row]] = {}
+    for row in rows:
+        found.setdefault((row.criterion, row.slice, row.scorer), {})[row.statistic] = row
+    several = len({criterion for criterion, _, _ in found}) > 1
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("scorer", overflow="fold")
+    for name in _PAIR_COLUMNS.values():
+        table.add_column(name, justify="right")
+    for (criterion, where, scorer), figures in found.items():
+        place = " ".join(part for part in (criterion if several else "", where) if part)
+        cells = [_pair_cell(figures.get(name)) for name in _PAIR_COLUMNS]
+        table.add_row(Text(one_line(f"{scorer} {place}".rstrip(), 60)), *cells)
+    return table
+
+
+def _pair_cell(row: Row | None) -> Text:
+    """A figure with its interval and, under it, how many pairs of votes agree."""
+    if row is None:
+        return Text("")
+    votes = row.reason.partition(" pairs")[0] if " of " in row.reason else row.reason
+    return Text(f"{interval(row.estimate)}\n{one_line(votes, 40)}")
 
 
 def _all_rows(rows: Iterable[Row]) -> Table:

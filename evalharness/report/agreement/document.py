@@ -75,6 +75,7 @@ def row_json(row: Row) -> dict[str, Json]:
         "undefined": row.undefined,
         "reason": row.reason or None,
         "weighted": row.weighted,
+        "p_adjusted": row.p_adjusted,
     }
 
 
@@ -91,6 +92,7 @@ def _criterion(report: CriterionReport) -> dict[str, Json]:
         "scored_items_not_labelled": report.unlabelled,
         "shown_first": list(report.shown),
         "ceiling_note": report.ceiling_note or None,
+        "sliced_by": list(report.sliced_by),
         "notes": list(report.notes),
         "verdicts": [_verdict(verdict) for verdict in report.verdicts],
         "confusions": [

@@ -60,6 +60,12 @@ def rows_of(agreement: Agreement, report: CriterionReport) -> list[Row]:
     return [row for row in agreement.rows if row.criterion == report.criterion and row.unit is report.unit]
 
 
+def slices_of(agreement: Agreement, report: CriterionReport) -> list[Row]:
+    """The rows of slices by metadata."""
+    keys = tuple(f"{key}=" for key in report.sliced_by)
+    return [row for row in rows_of(agreement, report) if keys and row.slice.startswith(keys)]
+
+
 def statistics_of(report: CriterionReport) -> tuple[str, ...]:
     """The columns of the first table: what is shown first, and Spearman, which every scorer has."""
     return report.shown if "spearman" in report.shown or report.scale.nominal else (*report.shown, "spearman")
