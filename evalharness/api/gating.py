@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from evalharness.api.anchoring import Judged, facts_of, judge_anchors, recorded_signatures
-from evalharness.api.calibrating import read_calibration
 from evalharness.api.confirming import Confirmed, confirm
 from evalharness.api.folder import open_run
 from evalharness.api.human_scale import calibrated_runs, labels_of_runs
@@ -20,6 +19,7 @@ from evalharness.core.snapshot import Snapshot
 from evalharness.data.anchor_facts import write_anchor_facts
 from evalharness.data.anchors import read_anchors
 from evalharness.data.baselines import write_baseline
+from evalharness.data.calibrations import read_calibration
 from evalharness.data.files import private_folder, write_text
 from evalharness.data.policies import check_names, load_policy
 from evalharness.errors import RunConflictError, UsageError
