@@ -21,10 +21,12 @@ from evalharness.core.metric import Metric
 from evalharness.data.cache import VerdictCache
 from evalharness.data.dialogues import Read, ReadOptions, Rejected, read_dialogues
 from evalharness.data.files import private_folder
+from evalharness.data.ledger.batches import OPEN, StoredBatch
 from evalharness.data.ledger.store import Ledger, copy_ledger
 from evalharness.data.lock import exclusive
 from evalharness.data.rubrics import load_rubric
 from evalharness.engine.asking import Desk
+from evalharness.engine.batch_rounds import Batching, check_batchable
 from evalharness.engine.budget import Budget, check_priced, parse_share
 from evalharness.engine.estimate import JudgeEstimate, estimate
 from evalharness.engine.ingest import ingest
@@ -48,7 +50,8 @@ class ScoreJob:
 
     ``metrics`` and ``checks`` are specifications like ``bleu`` and ``contains:refund``; ``judges`` like
     ``openai:MODEL`` or ``alias=local:smollm2``; ``rubrics`` names or paths: every judge answers every rubric.
-    ``offline`` answers from the verdict cache alone: a model that would have to be reached stops its judge.
+    ``offline`` answers from the verdict cache alone: a model that would have to be reached stops its judge. ``batches``
+    says how providers' batch APIs are used; without it everything is asked live but what is in a batch in flight.
     """
 
     sources: tuple[str, ...]
@@ -70,6 +73,7 @@ class ScoreJob:
     limit: int | None = None
     shard: Shard | None = None
     offline: bool = False
+    batches: Batching | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,8 @@ class RunResult:
     analysis: Analysis
     finished: Finished
     warnings: tuple[str, ...]
+    batches: tuple[StoredBatch, ...] = ()
+    """The batches that items wait for."""
 
     @property
     def complete(self) -> bool:
@@ -104,13 +110,14 @@ def run_score(job: ScoreJob, progress: Progress | None = None, stdin: BinaryIO |
         ingest(ledger, rows, folder.rejects, skip_bad=job.skip_bad_lines, update=job.update)
         _record_plan(ledger, job, plan)
         desk = make_desk(ledger, plan, job, stack.callback)
-        finished = execute(ledger, desk, plan, watcher)
+        finished = execute(ledger, desk, plan, watcher, _batching(job, ledger))
         seconds = time.monotonic() - started
         ledger.set("partial", _partial(finished))
         analysis = analyse_ledger(ledger, plan.metrics, partial=_partial(finished))
         warnings = (*_warnings(plan), *_moved_models(ledger, plan))
         write_outputs(folder, ledger, analysis, desk.cached, seconds, warnings)
-    return RunResult(folder, analysis, finished, warnings)
+        batches = tuple(ledger.batches.all(OPEN)) if finished.waiting else ()
+    return RunResult(folder, analysis, finished, warnings, batches)
 
 
 def estimate_score(job: ScoreJob, stdin: BinaryIO | None = None) -> list[JudgeEstimate]:
@@ -130,7 +137,8 @@ def estimate_score(job: ScoreJob, stdin: BinaryIO | None = None) -> list[JudgeEs
         cache = VerdictCache() if plan.use_cache and plan.judges else None
         if cache is not None:
             stack.callback(cache.close)
-        return estimate(ledger, plan, cache, prices)
+        limits = job.batches.limits if job.batches is not None and job.batches.submit else None
+        return estimate(ledger, plan, cache, prices, limits)
 
 
 def make_plan(job: ScoreJob) -> RunPlan:
@@ -143,6 +151,8 @@ def make_plan(job: ScoreJob) -> RunPlan:
     shard = "" if job.shard is None else str(job.shard)
     plan = RunPlan(metrics, judges, job.turns, job.limits, job.epoch, job.retry_failed, job.use_cache, shard)
     check_distinct(plan)
+    if job.batches is not None and job.batches.submit:
+        check_batchable(plan)
     return plan
 
 
@@ -195,6 +205,11 @@ def make_budget(ledger: Ledger, plan: RunPlan, job: ScoreJob) -> Budget:
     return Budget(prices, limits.max_cost, failures, spent)
 
 
+def _batching(job: ScoreJob, ledger: Ledger) -> Batching | None:
+    """How this command uses batches; one that does not submit any still takes what earlier ones have brought."""
+    return job.batches or (Batching(submit=False) if ledger.batches else None)
+
+
 def _record_plan(ledger: Ledger, job: ScoreJob, plan: RunPlan) -> None:
     numbers = [ledger.scorer(scorer_key(columns), columns) for columns in plan.column_sets]
     toys = {j.name for j in plan.judges for client in j.clients if client.capabilities.toy}
@@ -211,7 +226,9 @@ def _partial(finished: Finished) -> str | None:
         return None
     if finished.signal is not None:
         return "interrupted"
-    return "; ".join(f"{stop.judge} stopped: {stop.fault.cause.value}" for stop in finished.stopped)
+    stops = [f"{stop.judge} stopped: {stop.fault.cause.value}" for stop in finished.stopped]
+    waiting = [f"{finished.waiting} items wait for batches"] if finished.waiting else []
+    return "; ".join((*stops, *waiting))
 
 
 def _warnings(plan: RunPlan) -> tuple[str, ...]:

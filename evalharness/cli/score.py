@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from evalharness.cli.batches import batch_options, make_batching
 from evalharness.cli.options import json_option, pairs, quiet_option, reading_options, split_commas
 from evalharness.errors import ExitCode
 
@@ -78,6 +79,7 @@ _TERM = 15
 @click.option("--epoch", default="", help="A name for fresh verdicts that share no cache with other epochs.")
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first N dialogues.")
 @click.option("--shard", metavar="I/N", help="Only piece I of N, split by group; `runs merge` joins them.")
+@batch_options
 @click.option("--insecure-http", is_flag=True, help="Allow plain http to hosts other than this one.")
 @json_option
 @quiet_option
@@ -92,6 +94,7 @@ def command(context: click.Context, /, **options: Any) -> int:
     \b
     evalharness score logs.jsonl --metric bleu,rouge
     evalharness score logs.jsonl --rubric support-reply --judge openai:gpt-6-luna
+    evalharness score logs.jsonl --rubric support-reply --judge openai:gpt-6-luna --batch
     """
     from evalharness.api.scoring import run_score
     from evalharness.cli.logfile import log_to
@@ -166,6 +169,7 @@ def make_job(options: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
         epoch=options["epoch"],
         limit=options["limit"],
         shard=None if options["shard"] is None else Shard.parse(options["shard"]),
+        batches=make_batching(options),
     )
 
 

@@ -203,6 +203,11 @@ class Ledger:
         ).fetchone()
         return self._checked(row)
 
+    def find_dialogue(self, seq: int) -> StoredDialogue | None:
+        """One stored dialogue by its running number, None when it is gone."""
+        found = self._db.execute("SELECT 1 FROM dialogues WHERE seq=?", (seq,)).fetchone()
+        return None if found is None else self.dialogue(seq)
+
     def sorted_dialogues(self) -> Iterator[StoredDialogue]:
         """All dialogues by cluster, then id: an order that does not depend on the order of the input."""
         cursor = self._db.execute("SELECT seq, source, line, body, hash FROM dialogues ORDER BY cluster, id")
