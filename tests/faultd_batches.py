@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -60,7 +60,8 @@ class Shop(Mapping[str, Script]):
     ``polls``: how many status calls say that a batch is still being run. ``ending`` names how batches end, one after
     the other (the last for all that follow). ``fate`` decides row by row; ``files`` may change the two lists of
     result lines of a batch. ``before`` and ``after`` hold, by kind of call (``upload``, ``create``, ``list``,
-    ``status``, ``cancel``, ``results``), acts that stand in for the answers to the first calls.
+    ``status``, ``cancel``, ``results``), acts that stand in for the answers to the first calls. ``watch`` is told of
+    every call before and after it took effect; ``billed`` counts the answers made, by row.
     """
 
     def __init__(self) -> None:
@@ -70,7 +71,8 @@ class Shop(Mapping[str, Script]):
         self.files: Callable[[Batch], None] = lambda batch: None
         self.before: defaultdict[str, list[Act | None]] = defaultdict(list)
         self.after: defaultdict[str, list[Act | None]] = defaultdict(list)
-        self.watch: Callable[[str], None] = lambda kind: None
+        self.watch: Callable[[str, str], None] = lambda kind, moment: None
+        self.billed: Counter[str] = Counter()
         self.batches: dict[str, Batch] = {}
         self.uploads: dict[str, bytes] = {}
         self.calls: list[str] = []
@@ -80,10 +82,11 @@ class Shop(Mapping[str, Script]):
         """Count rows where the server counts those of live requests."""
         self._server = server
 
-    def forget(self) -> None:
-        """As if no batch had ever been made."""
-        self.batches.clear()
-        self.calls.clear()
+    def reset(self) -> None:
+        """As if it were new."""
+        server = self._server
+        self.__init__()  # type: ignore[misc]
+        self._server = server
 
     @property
     def sent(self) -> int:
@@ -109,11 +112,12 @@ class Shop(Mapping[str, Script]):
         parts = path.removeprefix("/messages").strip("/").split("/")
         kind = _kind(parts, seen.raw)
         self.calls.append(kind)
-        self.watch(kind)
+        self.watch(kind, "before")
         early = self.before[kind].pop(0) if self.before[kind] else None
         if early is not None:
             return early
         done = self._done(kind, parts, seen, anthropic=anthropic)
+        self.watch(kind, "after")
         late = self.after[kind].pop(0) if self.after[kind] else None
         return done if late is None else late
 
@@ -194,6 +198,7 @@ class Shop(Mapping[str, Script]):
             run = self._server.attempts[asked.row]
         fate = self.fate(batch, line, run)
         good = fate == "ok" or isinstance(fate, Said)
+        self.billed[asked.row] += good
         said = fate if isinstance(fate, Said) else Said()
         judge = 0 if self._server is None else self._server.judge
         body = answer(asked, said, judge) if good else None

@@ -24,11 +24,13 @@ from evalharness.data.cache import VerdictCache
 from evalharness.data.calibrations import curves_for
 from evalharness.data.dialogues import Read, ReadOptions, Rejected, read_dialogues
 from evalharness.data.files import private_folder
+from evalharness.data.ledger.batches import OPEN, StoredBatch
 from evalharness.data.ledger.store import Ledger, copy_ledger
 from evalharness.data.lock import exclusive
 from evalharness.data.rubrics import load_rubric
 from evalharness.engine.answering import Answering
 from evalharness.engine.asking import Desk
+from evalharness.engine.batch_rounds import Batching, check_batchable
 from evalharness.engine.budget import Budget, check_priced, parse_share
 from evalharness.engine.estimate import JudgeEstimate, estimate
 from evalharness.engine.ingest import ingest
@@ -66,6 +68,7 @@ class ScoreJob:
     ``composed_judges`` are those that the settings make of others. ``offline`` answers from the verdict cache alone: a
     model that would have to be reached stops its judge.
     ``redaction`` masks dialogues as they are read, so that neither judges nor the run folder see what it masks.
+    ``batches`` says how providers' batch APIs are used; without it everything is asked live but what is in a batch.
     """
 
     sources: tuple[str, ...]
@@ -91,6 +94,7 @@ class ScoreJob:
     allow_moved_model: bool = False
     calibration: Path | None = None
     redaction: Redaction | None = None
+    batches: Batching | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,8 @@ class RunResult:
     analysis: Analysis
     finished: Finished
     warnings: tuple[str, ...]
+    batches: tuple[StoredBatch, ...] = ()
+    """The batches that items wait for."""
 
     @property
     def complete(self) -> bool:
@@ -128,14 +134,15 @@ def run_score(job: ScoreJob, progress: Progress | None = None, stdin: BinaryIO |
             keep_counts(ledger, masking.facts)
         _record_plan(ledger, job, plan, curves)
         desk = make_desk(ledger, plan, job, stack.callback)
-        finished = execute(ledger, desk, plan, watcher)
+        finished = execute(ledger, desk, plan, watcher, _batching(job, ledger))
         settle(ledger, plan)
         seconds = time.monotonic() - started
         ledger.set("partial", _partial(finished))
         analysis = analyse_ledger(ledger, plan.metrics, partial=_partial(finished))
         warnings = (*_warnings(plan), *_moved_models(ledger, plan))
         write_outputs(folder, ledger, analysis, desk.cached, seconds, warnings)
-    return RunResult(folder, analysis, finished, warnings)
+        batches = tuple(ledger.batches.all(OPEN)) if finished.waiting else ()
+    return RunResult(folder, analysis, finished, warnings, batches)
 
 
 def estimate_score(job: ScoreJob, stdin: BinaryIO | None = None) -> list[JudgeEstimate]:
@@ -156,7 +163,8 @@ def estimate_score(job: ScoreJob, stdin: BinaryIO | None = None) -> list[JudgeEs
         cache = VerdictCache() if plan.use_cache and plan.judges else None
         if cache is not None:
             stack.callback(cache.close)
-        return estimate(ledger, plan, cache, prices)
+        limits = job.batches.limits if job.batches is not None and job.batches.submit else None
+        return estimate(ledger, plan, cache, prices, limits)
 
 
 def make_plan(job: ScoreJob) -> RunPlan:
@@ -174,6 +182,8 @@ def make_plan(job: ScoreJob) -> RunPlan:
     check_distinct(plan)
     check_needs(plan)
     check_settling(plan)
+    if job.batches is not None and job.batches.submit:
+        check_batchable(plan)
     return plan
 
 
@@ -218,7 +228,10 @@ def make_answering(ledger: Ledger, judges: Iterable[Judge], *, mixed: bool) -> A
         )
         for judge in judges
     }
-    answered = {scorer: set(models) for scorer, models in ledger.answering_models().items()}
+    answered = {
+        scorer: set(islice(models, asked.get(scorer, 0)))
+        for scorer, models in ledger.answering_models().items()
+    }
     return Answering(asked, answered, mixed)
 
 
@@ -247,6 +260,11 @@ def _curves(job: ScoreJob, plan: RunPlan) -> list[Json]:
     return [curve.to_json() for curve in found.values()]
 
 
+def _batching(job: ScoreJob, ledger: Ledger) -> Batching | None:
+    """How this command uses batches; one that does not submit any still takes what earlier ones have brought."""
+    return job.batches or (Batching(submit=False) if ledger.batches else None)
+
+
 def _record_plan(ledger: Ledger, job: ScoreJob, plan: RunPlan, curves: list[Json]) -> None:
     numbers = [ledger.scorer(scorer_key(columns), columns) for columns in plan.column_sets]
     toys = {j.name for j in plan.judges for client in j.clients if client.capabilities.toy}
@@ -265,7 +283,9 @@ def _partial(finished: Finished) -> str | None:
         return None
     if finished.signal is not None:
         return "interrupted"
-    return "; ".join(f"{stop.judge} stopped: {stop.fault.cause.value}" for stop in finished.stopped)
+    stops = [f"{stop.judge} stopped: {stop.fault.cause.value}" for stop in finished.stopped]
+    waiting = [f"{finished.waiting} items wait for batches"] if finished.waiting else []
+    return "; ".join((*stops, *waiting))
 
 
 def _warnings(plan: RunPlan) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from evalharness.cli.batches import batch_lines
 from evalharness.cli.options import json_option
 from evalharness.core.text import log_safe, one_line
 from evalharness.errors import UsageError
@@ -41,18 +42,22 @@ def list_runs(folder: str, json: bool) -> None:
 @click.argument("run", metavar="RUN")
 @json_option
 def show(run: str, json: bool) -> None:
-    """The summary of a run, computed from its ledger."""
+    """The summary of a run, computed from its ledger, and its batches in flight."""
     from evalharness.api.folder import open_run
     from evalharness.api.rendering import stored_analysis
     from evalharness.cli.summary import print_table
+    from evalharness.data.ledger.batches import OPEN
     from evalharness.report.document import report_json
 
     with open_run(run) as (_, ledger):
         analysis = stored_analysis(ledger)
+        batches = ledger.batches.all(OPEN)
     if json:
         click.echo(report_json(analysis), nl=False)
-    else:
-        print_table(analysis)
+        return
+    print_table(analysis)
+    for line in batch_lines(batches):
+        click.echo(f"batch in flight: {line}")
 
 
 @command.command("merge")
@@ -73,17 +78,23 @@ def merge(pieces: tuple[str, ...], out: str) -> None:
 @click.option("--yes", is_flag=True, help="Don't ask.")
 def remove(runs: tuple[str, ...], yes: bool) -> None:
     """Remove run folders with everything in them. Cached verdicts stay."""
+    from evalharness.data.ledger.batches import OPEN
     from evalharness.data.ledger.store import Ledger
     from evalharness.data.lock import exclusive
 
     folders = [Path(run) for run in runs]
+    flying = 0
     for folder in folders:
         if not (folder / "run.sqlite").is_file() or folder.is_symlink():
             raise UsageError(f"{folder} is no run folder", fix="Only folders that `score` wrote are removed.")
-        Ledger(folder / "run.sqlite").close()
+        with Ledger(folder / "run.sqlite") as ledger:
+            flying += sum(batch.requests for batch in ledger.batches.all(OPEN))
     if not yes:
         names = ", ".join(one_line(str(folder)) for folder in folders)
-        click.confirm(f"Remove {names}?", abort=True, err=True)
+        lost = (
+            f" {flying:,} requests are in batches in flight; their answers would be lost." if flying else ""
+        )
+        click.confirm(f"Remove {names}?{lost}", abort=True, err=True)
     for folder in folders:
         with exclusive(folder):
             shutil.rmtree(folder)

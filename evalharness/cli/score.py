@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from evalharness.cli.batches import batch_options, make_batching
 from evalharness.cli.options import (
     AMOUNT,
     POSITIVE,
@@ -107,6 +108,7 @@ _TERM = 15
 )
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first N dialogues.")
 @click.option("--shard", metavar="I/N", help="Only piece I of N, split by group; `runs merge` joins them.")
+@batch_options
 @click.option("--insecure-http", is_flag=True, help="Allow plain http to hosts other than this one.")
 @json_option
 @quiet_option
@@ -121,6 +123,7 @@ def command(context: click.Context, /, **options: Any) -> int:
     \b
     evalharness score logs.jsonl --metric bleu,rouge
     evalharness score logs.jsonl --rubric support-reply --judge openai:gpt-6-luna
+    evalharness score logs.jsonl --rubric support-reply --judge openai:gpt-6-luna --batch
     """
     from evalharness.api.scoring import run_score
     from evalharness.cli.logfile import log_to
@@ -200,6 +203,7 @@ def make_job(options: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
         calibration=None if options["calibration"] is None else Path(options["calibration"]),
         shard=None if options["shard"] is None else Shard.parse(options["shard"]),
         redaction=redaction_of(options),
+        batches=make_batching(options),
     )
 
 

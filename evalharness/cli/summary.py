@@ -13,7 +13,9 @@ import click
 
 from evalharness.analysis.types import Analysis
 from evalharness.api.scoring import RunResult
+from evalharness.cli.batches import batch_lines
 from evalharness.core.text import log_safe, one_line
+from evalharness.data.ledger.batches import BatchState
 from evalharness.engine.estimate import SECONDS_PER_REQUEST, JudgeEstimate
 from evalharness.report.console import summary_table
 from evalharness.report.document import report_json
@@ -31,6 +33,14 @@ def print_result(result: RunResult, *, as_json: bool, quiet: bool) -> None:
         click.echo(
             click.style("stopped: ", fg="yellow") + log_safe(f"{stop.judge}: {stop.fault.detail}"), err=True
         )
+    if result.batches:
+        waiting = f"{result.finished.waiting:,} items wait for batches in flight (see docs/batch.md):"
+        click.echo("\n".join((waiting, *(f"  {line}" for line in batch_lines(result.batches)))), err=True)
+        if any(batch.state is BatchState.MISSING for batch in result.batches):
+            click.echo(
+                "--resubmit-lost asks again what the provider does not know; so does --finish-live",
+                err=True,
+            )
     if not result.complete:
         click.echo("the run is incomplete; the same command goes on where it stopped", err=True)
     if not quiet and not as_json:
@@ -54,10 +64,15 @@ def print_estimate(estimates: Sequence[JudgeEstimate], *, as_json: bool) -> None
         click.echo(log_safe(row.name))
         click.echo(f"  items     {row.items:,} ({row.done:,} done)")
         click.echo(f"  requests  {row.requests:,} ({row.cached:,} answered from the cache)")
+        if row.in_batches:
+            click.echo(f"  batches   {row.in_batches:,} more are in batches already")
         if row.requests:
             click.echo(f"  tokens    about {row.input_tokens:,} in, {row.output_tokens:,} out")
             click.echo(f"  cost      {_dollars(row.typical_cost)} usual, at most {_dollars(row.most_cost)}")
-        if row.seconds is not None:
+        if row.batches:
+            told = "1 batch" if row.batches == 1 else f"{row.batches:,} batches"
+            click.echo(f"  time      {told} at batch prices, answered within 24 hours")
+        elif row.batches is None and row.seconds is not None:
             click.echo(
                 f"  time      about {row.seconds:,.0f} s, if an answer takes {SECONDS_PER_REQUEST:g} s"
             )

@@ -16,6 +16,7 @@ from evalharness.core.scores import Cause, Result
 from evalharness.data.cache import VerdictCache
 from evalharness.data.ledger.store import ItemRef, Ledger, decode
 from evalharness.engine.answering import Answering
+from evalharness.engine.batching import Asking, Shelf, Waiting
 from evalharness.engine.budget import Budget
 from evalharness.llm import replyjson
 from evalharness.llm.client import Client, ProviderFault, Reply, Request
@@ -38,6 +39,7 @@ class Desk:
     epoch: str = ""
     offline: bool = False
     answering: Answering = field(default_factory=Answering)
+    shelf: Shelf | None = None
     cached: dict[int, int] = field(default_factory=dict)
     _locks: dict[str, tuple[asyncio.Lock, int]] = field(default_factory=dict)
     _places: dict[tuple[str, str, str], tuple[int, int]] = field(default_factory=dict)
@@ -102,6 +104,7 @@ class Asker:
     fatal: ProviderFault | None = None
     _hits: set[str] = field(default_factory=set)
     _last: tuple[Request, Client, int, str] | None = None
+    waiting: bool = False
 
     @property
     def secret(self) -> bytes:
@@ -109,12 +112,19 @@ class Asker:
         return self.desk.secret
 
     async def __call__(self, client: Client, request: Request, *, sample: int = 0, step: str = "") -> Reply:
-        """The reply, from the cache or after as many attempts as the policy allows."""
+        """The reply, from the cache, a batch, or after as many attempts as the policy allows.
+
+        Raises :class:`~evalharness.engine.batching.Waiting` for one that a batch will bring.
+        """
         key = self._key(client, request, sample)
         with await self.desk.alone(key):
             hit = self._cached(key)
             if hit is not None:
                 return hit
+            if self.desk.shelf is not None:
+                batched = await self._batched(self.desk.shelf, key, client, request, sample, step)
+                if batched is not None:
+                    return batched
             if self.desk.offline and client.endpoint:
                 self.fatal = ProviderFault(
                     Cause.CONNECTION, "offline: the verdict is not in the cache", fatal=True
@@ -134,6 +144,32 @@ class Asker:
                 self.desk.limiter(client).end(self.fatal)
                 raise self.fatal
             return reply
+
+    async def _batched(
+        self, shelf: Shelf, key: str, client: Client, request: Request, sample: int, step: str
+    ) -> Reply | None:
+        """The reply that came in a batch; None if the request is to be sent by itself."""
+        asking = Asking(key, client, request, sample, step, self.scorer, self.item)
+        try:
+            found = shelf.find(asking)
+            if found is None and shelf.collector is not None:
+                await shelf.collector.take(asking)
+                raise Waiting
+        except Waiting:
+            self.waiting = True
+            raise
+        if found is None:
+            return None
+        reply, cost = found
+        self._add_cost(cost)
+        if self.desk.answering.is_another(self.scorer, reply):
+            self.fatal = self.desk.answering.fault(self.scorer, client, reply)
+            raise self.fatal
+        return reply
+
+    def _add_cost(self, cost: float | None) -> None:
+        if self.cost is not None:
+            self.cost = None if cost is None else self.cost + cost
 
     def keep(self, client: Client, request: Request, reply: Reply, *, sample: int = 0) -> None:
         """Put a reply that gave a verdict into the cache, unless it came from there."""
@@ -202,7 +238,7 @@ class _Attempts:
         return token
 
     def end(self, token: int, outcome: Reply | ProviderFault) -> None:
-        facts = self._reply(outcome) if isinstance(outcome, Reply) else _fault(outcome)
+        facts = self._reply(outcome) if isinstance(outcome, Reply) else fault_facts(outcome)
         started, reserved = self._open.pop(token)
         cost = facts["cost"]
         assert cost is None or isinstance(cost, float)
@@ -221,21 +257,9 @@ class _Attempts:
         _LOG.info("attempt ended", extra={"facts": {**place, **known, **load}})
 
     def _reply(self, reply: Reply) -> Mapping[str, Json]:
-        usage = reply.usage
         cost = self.asker.desk.budget.prices.cost(self.client, reply)
-        if self.asker.cost is not None:
-            self.asker.cost = None if cost is None else self.asker.cost + cost
-        return {
-            "state": "ok",
-            "model": reply.model,
-            "input_tokens": usage.input_tokens,
-            "output_tokens": usage.output_tokens,
-            "cached_tokens": usage.cached_tokens,
-            "cache_write_tokens": usage.cache_write_tokens,
-            "reasoning_tokens": usage.reasoning_tokens,
-            "cost": cost,
-            **self._another(reply),
-        }
+        self.asker._add_cost(cost)
+        return {**reply_facts(reply, cost), **self._another(reply)}
 
     def _another(self, reply: Reply) -> Mapping[str, Json]:
         """What makes an answer of a model that may not answer a fault, which was paid all the same."""
@@ -246,7 +270,23 @@ class _Attempts:
         return {"state": "fault", "cause": self.moved.cause.value, "detail": self.moved.detail[:500]}
 
 
-def _fault(fault: ProviderFault) -> Mapping[str, Json]:
+def reply_facts(reply: Reply, cost: float | None) -> dict[str, Json]:
+    """What the ledger keeps of an attempt that was answered."""
+    usage = reply.usage
+    return {
+        "state": "ok",
+        "model": reply.model,
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "cached_tokens": usage.cached_tokens,
+        "cache_write_tokens": usage.cache_write_tokens,
+        "reasoning_tokens": usage.reasoning_tokens,
+        "cost": cost,
+    }
+
+
+def fault_facts(fault: ProviderFault) -> dict[str, Json]:
+    """What the ledger keeps of an attempt that was not."""
     return {
         "state": "unknown" if fault.unknown_outcome else "fault",
         "cause": fault.cause.value,

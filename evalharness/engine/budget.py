@@ -35,14 +35,14 @@ class Budget:
     in_flight: float = 0.0
     failures: int = 0
 
-    def reserve(self, client: Client, request: Request) -> float | None:
+    def reserve(self, client: Client, request: Request, *, batch: bool = False) -> float | None:
         """Set aside the most that a request can cost; raises :class:`LimitReached` when that is too much.
 
         None where the model has no known price (which :func:`check_priced` refuses when there is a limit).
         """
         if self.max_failures is not None and self.failures > self.max_failures:
             raise LimitReached(f"{self.failures} items failed, more than --max-failures {self.max_failures}")
-        most = worst_cost(self.prices, client, request)
+        most = worst_cost(self.prices, client, request, batch=batch)
         if most is None:
             return None
         if self.max_cost is not None and self.spent + self.in_flight + most > self.max_cost:
@@ -59,13 +59,18 @@ class Budget:
             self.in_flight = max(0.0, self.in_flight - reserved)
         self.spent += cost if cost is not None else (reserved or 0.0)
 
+    def correct(self, reserved: float | None, cost: float | None) -> None:
+        """A request that counted as spent at its most, perhaps by an earlier process, turned out to cost this."""
+        if cost is not None:
+            self.spent = max(0.0, self.spent + cost - (reserved or 0.0))
 
-def worst_cost(prices: Prices, client: Client, request: Request) -> float | None:
+
+def worst_cost(prices: Prices, client: Client, request: Request, *, batch: bool = False) -> float | None:
     """The most that one attempt can cost (USD); None for an unpriced model."""
     size = sum(len(text.encode("utf-8", "replace")) for text in (request.system, request.shared, request.ask))
     limit = getattr(client, "output_limit", None)  # remote models may reason beyond the request's own limit
     answer = limit(request) if callable(limit) else request.max_tokens
-    return prices.of_usage(client, Usage(size, answer))
+    return prices.of_usage(client, Usage(size, answer), batch=batch)
 
 
 def check_priced(prices: Prices, client: Client) -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 from evalharness.data.cache import VerdictCache
 from evalharness.data.ledger.store import Ledger
 from evalharness.engine.asking import cache_key
+from evalharness.engine.batch_rows import custom_id
+from evalharness.engine.batching import ROOM, batch_api
 from evalharness.engine.judging import item_count, lane_count, pending_items
 from evalharness.engine.plan import RunPlan, scorer_key, title
 from evalharness.judges.interface import Judge, PlannedRequest
+from evalharness.llm.batches import BatchClient, BatchLimits
 from evalharness.llm.client import Usage
 from evalharness.llm.pricing import Prices
 
@@ -21,7 +25,10 @@ SECONDS_PER_REQUEST = 3.0
 
 @dataclass(frozen=True, slots=True)
 class JudgeEstimate:
-    """One judge's share of a run. Costs are None for an unpriced model; tokens are estimates."""
+    """One judge's share of a run. Costs are None for an unpriced model; tokens are estimates.
+
+    ``in_batches`` requests were submitted before; ``batches`` is how many would be submitted, None for a live run.
+    """
 
     name: str
     items: int
@@ -33,17 +40,28 @@ class JudgeEstimate:
     typical_cost: float | None
     most_cost: float | None
     seconds: float | None
+    in_batches: int = 0
+    batches: int | None = None
 
 
 def estimate(
-    ledger: Ledger, plan: RunPlan, cache: VerdictCache | None, prices: Prices
+    ledger: Ledger,
+    plan: RunPlan,
+    cache: VerdictCache | None,
+    prices: Prices,
+    batch: BatchLimits | None = None,
 ) -> list[JudgeEstimate]:
-    """An estimate for each judge of what is still to do; a recording sends nothing."""
-    return [_of(ledger, plan, judge, cache, prices) for judge in plan.judges]
+    """An estimate for each judge of what is still to do, by way of batches if ``batch``; a recording sends nothing."""
+    return [_of(ledger, plan, judge, cache, prices, batch) for judge in plan.judges]
 
 
 def _of(
-    ledger: Ledger, plan: RunPlan, judge: Judge, cache: VerdictCache | None, prices: Prices
+    ledger: Ledger,
+    plan: RunPlan,
+    judge: Judge,
+    cache: VerdictCache | None,
+    prices: Prices,
+    batch: BatchLimits | None,
 ) -> JudgeEstimate:
     scorer = ledger.scorer(scorer_key(judge.columns), judge.columns)
     criteria = max(1, len(judge.columns) - 1)
@@ -52,24 +70,68 @@ def _of(
     most: float | None = 0.0
     planner = getattr(judge, "requests", None)
     secret = ledger.secret()
-    for _, item in pending_items(ledger, plan, judge, scorer):
+    batched, by_batch = bool(ledger.batches), batch is not None
+    in_batches = 0
+    trays = _Trays(batch)
+    for ref, item in pending_items(ledger, plan, judge, scorer):
         pending += 1
         for planned in planner(item, secret) if planner is not None else ():
             if cache is not None and _is_cached(planned, cache, plan.epoch):
                 cached += 1
                 continue
+            key = cache_key(planned.client, planned.request, planned.sample, plan.epoch)
+            if batched and ledger.batches.find(key, None if cache is not None else (scorer, ref)):
+                in_batches += 1
+                continue
             requests += 1
+            trays.add(planned)
             size, answer, limit = _tokens(planned, criteria)
             tokens_in += size
             tokens_out += answer
-            typical = _plus(typical, prices.of_usage(planned.client, Usage(size, answer)))
-            most = _plus(most, prices.of_usage(planned.client, Usage(size, limit)))
+            typical = _plus(typical, prices.of_usage(planned.client, Usage(size, answer), batch=by_batch))
+            most = _plus(most, prices.of_usage(planned.client, Usage(size, limit), batch=by_batch))
     items = item_count(ledger, plan, judge)
     seconds = _seconds(plan, judge, requests, tokens_in + tokens_out) if judge.clients else None
     name = title(judge.columns)
     return JudgeEstimate(
-        name, items, items - pending, requests, cached, tokens_in, tokens_out, typical, most, seconds
+        name,
+        items,
+        items - pending,
+        requests,
+        cached,
+        tokens_in,
+        tokens_out,
+        typical,
+        most,
+        seconds,
+        in_batches,
+        trays.count if by_batch else None,
     )
+
+
+@dataclass(slots=True)
+class _Trays:
+    """Counts the batches that requests would make, as the run cuts them."""
+
+    limits: BatchLimits | None
+    count: int = 0
+    requests: int = 0
+    size: int = 0
+
+    def add(self, planned: PlannedRequest) -> None:
+        """One more request."""
+        api = batch_api(planned.client)
+        if self.limits is None or api is None:
+            return
+        client = cast(BatchClient, planned.client)
+        length = len(
+            api.line(custom_id("eh-0123456789abcdef", self.requests), client.batch_body(planned.request))
+        )
+        full = self.requests >= self.limits.requests or self.size + length + ROOM > self.limits.bytes
+        if self.count == 0 or full:
+            self.count, self.requests, self.size = self.count + 1, 0, 0
+        self.requests += 1
+        self.size += length + 1
 
 
 def _seconds(plan: RunPlan, judge: Judge, requests: int, tokens: int) -> float:

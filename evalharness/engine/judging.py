@@ -96,7 +96,9 @@ class _Lane:
         self.workers = lane_count(plan, judge)
         self._items = pending_items(desk.ledger, plan, judge, self.scorer)
         total = item_count(desk.ledger, plan, judge)
-        progress.start(self._name, total, desk.ledger.outcome_count(self.scorer), self._lane_state)
+        live = desk.shelf is None or desk.shelf.collector is None
+        done = desk.ledger.outcome_count(self.scorer)
+        progress.start(self._name, total, done, self._lane_state if live else None)
 
     async def work(self) -> None:
         """Take items until there are none, or the run or this judge is stopped."""
@@ -124,7 +126,16 @@ class _Lane:
         if asker.fatal is not None:
             self.fatal = asker.fatal
             return
-        self._desk.ledger.put(self.scorer, ref, results)
+        shelf = self._desk.shelf
+        if shelf is None:
+            self._desk.ledger.put(self.scorer, ref, results)
+        elif asker.waiting:
+            shelf.waiting += 1
+            return
+        else:
+            with self._desk.ledger.transaction():
+                self._desk.ledger.put(self.scorer, ref, results)
+                shelf.store.close(self.scorer, ref)
         failed = causes(results)
         self._desk.budget.failures += bool(failed)
         self._progress.advance(self._name, 1, failed, asker.cost)

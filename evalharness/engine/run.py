@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from evalharness.core.scores import Cause
 from evalharness.data.ledger.store import Ledger
 from evalharness.engine.asking import Desk
+from evalharness.engine.batch_rounds import Batching, run_batched
 from evalharness.engine.judging import Stopped, run_judges
 from evalharness.engine.measure import run_metrics
 from evalharness.engine.plan import RunPlan
@@ -37,19 +38,22 @@ class Interrupt:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """How a run ended: judges that had to stop, and the signal that interrupted it."""
+    """How a run ended: judges that had to stop, the signal that interrupted it, items that wait for batches."""
 
     stopped: tuple[Stopped, ...]
     signal: int | None
+    waiting: int = 0
 
     @property
     def complete(self) -> bool:
         """Whether every scorer got through all its items."""
-        return not self.stopped and self.signal is None
+        return not self.stopped and self.signal is None and not self.waiting
 
 
-def execute(ledger: Ledger, desk: Desk, plan: RunPlan, progress: Progress) -> Finished:
-    """Run every scorer of the plan over what it has not scored yet.
+def execute(
+    ledger: Ledger, desk: Desk, plan: RunPlan, progress: Progress, batches: Batching | None = None
+) -> Finished:
+    """Run every scorer of the plan over what it has not scored yet; judges by way of ``batches`` where that is given.
 
     The first SIGINT or SIGTERM lets requests in flight finish, gives up what waits to be sent, and returns; the second
     cancels what is in flight, too.
@@ -60,9 +64,14 @@ def execute(ledger: Ledger, desk: Desk, plan: RunPlan, progress: Progress) -> Fi
     stopped: tuple[Stopped, ...] = ()
     if not interrupt() and plan.judges:
         clients = [client for judge in plan.judges for client in judge.clients]
-        work = run_judges(desk, plan, progress, interrupt)
+        work = (
+            run_judges(desk, plan, progress, interrupt)
+            if batches is None
+            else run_batched(desk, plan, progress, interrupt, batches)
+        )
         stopped = _run_async(_judging(work, desk, clients, progress, interrupt))
-    return Finished(() if interrupt() else stopped, interrupt.signal)
+    waiting = 0 if desk.shelf is None else desk.shelf.waiting
+    return Finished(() if interrupt() else stopped, interrupt.signal, waiting)
 
 
 def run_asking(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
-from evalharness.core.canonical import Json
+from evalharness.core.canonical import Json, canonical_json
 from evalharness.llm.client import Finish, Reply, Token, Usage
 from evalharness.llm.questions import Answered
 
@@ -49,6 +50,16 @@ def from_json(row: Mapping[str, Any]) -> Reply:
             Answered(name, None if given is None else dict(given)) for name, given in row.get("answers", ())
         ),
     )
+
+
+def dump(reply: Reply) -> str:
+    """The reply as JSON text."""
+    return canonical_json(to_json(reply))
+
+
+def parse(text: str) -> Reply:
+    """The reply that :func:`dump` wrote."""
+    return from_json(json.loads(text))
 
 
 def _answered(answer: Answered) -> Json:

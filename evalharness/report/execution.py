@@ -55,6 +55,7 @@ def _judge(
     own = [row for row in totals if row.scorer == number]
     good = [row for row in own if row.state == "ok"]
     lost = [row for row in own if row.state in ("unknown", "sent")]
+    flying = [row for row in own if row.state == "batched"]
     return {
         "judge": group[0].scorer,
         "rubric": group[0].rubric,
@@ -63,6 +64,8 @@ def _judge(
         "faults": {row.cause or "unknown": row.attempts for row in own if row.state == "fault"},
         "unknown_outcome": sum(row.attempts for row in lost),
         "unknown_outcome_most_usd": _most(lost),
+        "in_batches": sum(row.attempts for row in flying),
+        "in_batches_most_usd": _most(flying),
         "from_cache": cached.get(number, 0),
         "cost_usd": total_cost(own),
         "input_tokens": sum(row.input_tokens for row in good),

@@ -13,7 +13,9 @@ from evalharness.cli import cli
 from evalharness.cli.outcome import guarded
 from evalharness.data import files
 from evalharness.data.cache import VerdictCache
+from evalharness.data.ledger.batches import BatchStore
 from evalharness.data.ledger.store import Ledger
+from evalharness.engine import batch_collect, batch_submit
 
 POINTS: dict[str, tuple[Any, str, bool]] = {
     "before_ingest": (Ledger, "clear_dialogues", True),
@@ -31,6 +33,23 @@ POINTS: dict[str, tuple[Any, str, bool]] = {
     "after_outputs": (scoring, "write_outputs", False),
 }
 """Where to die: the owner and name of a function, and whether before or after it."""
+
+BATCH_POINTS: dict[str, tuple[Any, str, bool]] = {
+    "before_plan": (BatchStore, "plan", True),
+    "after_plan": (BatchStore, "plan", False),
+    "before_sending": (BatchStore, "sending", True),
+    "after_sending": (BatchStore, "sending", False),
+    "before_running": (BatchStore, "running", True),
+    "after_running": (BatchStore, "running", False),
+    "before_download": (batch_collect, "download", True),
+    "after_download": (batch_collect, "lines_of", True),
+    "before_collected": (BatchStore, "end", True),
+    "while_collecting": (BatchStore, "_settle", False),
+    "after_collected": (BatchStore, "end", False),
+    "before_closing": (BatchStore, "close", True),
+    "after_judged": (Ledger, "put", False),
+}
+"""The same for runs by batches."""
 
 
 def _deadly(function: Callable[..., Any], passage: int, *, before: bool) -> Callable[..., Any]:
@@ -51,9 +70,10 @@ def _deadly(function: Callable[..., Any], passage: int, *, before: bool) -> Call
 
 def armed(arguments: Sequence[str]) -> int:
     """Arm the point that ``KILL_AT`` names, if any, and run the command."""
+    batch_submit.SETTLING = float(os.environ.get("SETTLING", batch_submit.SETTLING))
     name, _, passage = os.environ.get("KILL_AT", "").partition(":")
     if name:
-        owner, function, before = POINTS[name]
+        owner, function, before = {**POINTS, **BATCH_POINTS}[name]
         setattr(owner, function, _deadly(getattr(owner, function), int(passage or 1), before=before))
     return guarded(cli, list(arguments))
 

@@ -212,6 +212,11 @@ class BatchStore:
         with self._home.writing():
             self._set(number, state=BatchState.MISSING, detail=detail)
 
+    def note(self, number: int, detail: str) -> None:
+        """Keep what was odd about a batch's results."""
+        with self._home.writing():
+            self._set(number, detail=detail)
+
     def drop(self, number: int) -> None:
         """Forget a batch that was never submitted."""
         with self._home.transaction():
@@ -255,13 +260,17 @@ class BatchStore:
             (scorer, item.seq, stored_turn(item.turn)),
         )
 
-    def find(self, key: str) -> list[FoundRow]:
-        """Every asking of the key that is not over and done with, the oldest first."""
-        rows = self._db.execute(
+    def find(self, key: str, only: tuple[int, ItemRef] | None = None) -> list[FoundRow]:
+        """Every asking of the key that is not over and done with, the oldest first; ``only`` for this item."""
+        query = (
             "SELECT r.no, r.state, r.reply, r.cause, r.detail, a.cost FROM batch_requests r "
-            "JOIN attempts a ON a.no = r.attempt WHERE r.key=? AND r.state<>'closed' ORDER BY r.no",
-            (key,),
+            "JOIN attempts a ON a.no = r.attempt WHERE r.key=? AND r.state<>'closed'"
         )
+        values: tuple[Any, ...] = (key,)
+        if only is not None:
+            query += " AND r.scorer=? AND r.dialogue=? AND r.turn=?"
+            values = (key, only[0], only[1].seq, stored_turn(only[1].turn))
+        rows = self._db.execute(f"{query} ORDER BY r.no", values)
         return [
             FoundRow(
                 _known(RowState, state),

@@ -210,6 +210,11 @@ class Ledger:
         ).fetchone()
         return None if row is None else self._checked(row)
 
+    def find_dialogue(self, seq: int) -> StoredDialogue | None:
+        """One stored dialogue by its running number, None when it is gone."""
+        found = self._db.execute("SELECT 1 FROM dialogues WHERE seq=?", (seq,)).fetchone()
+        return None if found is None else self.dialogue(seq)
+
     def sorted_dialogues(self) -> Iterator[StoredDialogue]:
         """All dialogues by cluster, then id: an order that does not depend on the order of the input."""
         cursor = self._db.execute("SELECT seq, source, line, body, hash FROM dialogues ORDER BY cluster, id")
@@ -359,10 +364,11 @@ class Ledger:
         return [AttemptTotals(*row) for row in rows]
 
     def answering_models(self) -> dict[int, dict[str, int]]:
-        """How many answers each scorer got from which model, as the providers name it."""
+        """How many answers each scorer got from which model, as providers name it, in the order they first answered."""
         found: dict[int, dict[str, int]] = {}
         for scorer, model, count in self._db.execute(
-            "SELECT scorer, model, count(*) FROM attempts WHERE state='ok' AND model<>'' GROUP BY 1, 2 ORDER BY 1, 2"
+            "SELECT scorer, model, count(*) FROM attempts WHERE state='ok' AND model<>'' "
+            "GROUP BY 1, 2 ORDER BY 1, min(no)"
         ):
             found.setdefault(scorer, {})[model] = count
         return found
