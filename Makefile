@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .PHONY: demo test test-slow lint types contract docs check bench performance reliability mutations screenshots clean
 
-demo: $(VENV)/.run  ## score the sample dialogues with the local judge
+demo: $(VENV)/.run  ## score, compare with labels and gate sample dialogues with the local judge
 	@$(BIN)/evalharness demo --out reports/demo
 
 test: $(VENV)/.dev  ## the test suite without the slow part

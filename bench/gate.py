@@ -1,10 +1,11 @@
 """Operating characteristics of the gate: how often it raises false alarms, lets regressions through, or cannot tell.
 
-    python bench/gate.py [--runs N]
+    python bench/gate.py [--runs N]     Markdown tables, seeded: the ones in docs/gate.md
+    python bench/gate.py --speed        seconds for 100,000 paired items
 
-Seeded. Prints Markdown tables: the gate's three answers by true drop (none, half of, exactly, twice the tolerated
-one), number of groups, intraclass correlation and turns; and the same data under two rules that others use: "exit 1
-when the mean is lower", and sacrebleu's paired bootstrap, whose p-value is effectively one-sided.
+The first table varies groups, intraclass correlation and turns; the second is the power curve, the gate's three answers
+by true drop. Beside the gate stand two rules that others use on the same data: "exit 1 when the mean is lower", and
+sacrebleu's paired bootstrap over items, whose p-value is effectively one-sided.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,28 +85,68 @@ def simulate(setting: Setting, runs: int, seed: int) -> dict[str, float]:
     return {name: count / runs for name, count in counts.items()}
 
 
-def table(settings: list[Setting], runs: int) -> None:
+def shares(found: dict[str, float], *names: str) -> str:
+    return " | ".join(f"{100 * found[name]:.1f} %" for name in names)
+
+
+def error_rates(runs: int) -> None:
+    """A row for every number of groups, correlation and number of turns: both error rates, and what is decided."""
     print(
-        "| groups | ICC | turns | true drop | pass | fail | inconclusive | mean is lower | sacrebleu bootstrap |"
+        "| groups | ICC | turns | no change: fails | mean is lower | bootstrap | drop of max_drop: passes ",
+        end="",
     )
+    print("| no change: passes | twice max_drop: fails |")
     print("|---|---|---|---|---|---|---|---|---|")
-    for seed, s in enumerate(settings):
-        found = simulate(s, runs, seed)
-        shares = " | ".join(f"{100 * share:.1f} %" for share in found.values())
-        print(f"| {s.groups} | {s.icc:g} | {s.turns} | {s.drop:g} | {shares} |", flush=True)
+    places = [(g, icc, turns) for g in (8, 15, 30, 60) for icc in (0.0, 0.2, 0.5) for turns in (3, 8)]
+    for seed, (groups, icc, turns) in enumerate(places):
+        none, margin, twice = (
+            simulate(Setting(groups, icc, turns, drop), runs, 10 * seed + place)
+            for place, drop in enumerate((0.0, MARGIN, 2 * MARGIN))
+        )
+        cells = (
+            shares(none, "fail", "mean", "sacrebleu"),
+            shares(margin, "pass"),
+            shares(none, "pass"),
+            shares(twice, "fail"),
+        )
+        print(f"| {groups} | {icc:g} | {turns} | {' | '.join(cells)} |", flush=True)
+
+
+def power_curve(runs: int) -> None:
+    """The gate's answers as the true drop grows."""
+    print("| groups | true drop | pass | fail | inconclusive | mean is lower | bootstrap |")
+    print("|---|---|---|---|---|---|---|")
+    for seed, groups in enumerate((15, 30, 60)):
+        for place, drop in enumerate((0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6)):
+            found = simulate(Setting(groups, 0.2, 5, drop), runs, 1000 + 10 * seed + place)
+            row = shares(found, "pass", "fail", "inconclusive", "mean", "sacrebleu")
+            print(f"| {groups} | {drop:g} | {row} |", flush=True)
+
+
+def speed() -> None:
+    """Seconds to compare 100,000 pairs of items, as wall time and as time of the processor."""
+    rng = np.random.default_rng(0)
+    before, after = differences(Setting(20_000, 0.2, 5, 0.0), rng)
+    old, new = snapshot(before, "old"), snapshot(after, "new")
+    wall, used = time.perf_counter(), time.process_time()
+    gate(old, new, Policy())
+    wall, used = time.perf_counter() - wall, time.process_time() - used
+    print(f"{before.size:,} pairs: {wall:.1f} s, {used:.1f} s of a processor")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--runs", type=int, default=400)
-    runs = parser.parse_args().runs
-    print(
-        f"{runs} simulated comparisons a row; scores with SD {SD:g}, tolerated drop {MARGIN:g} (5 % of a 1-5 scale)\n"
-    )
-    drops = (0.0, MARGIN / 2, MARGIN, 2 * MARGIN)
-    table([Setting(g, 0.2, 5, d) for g in (8, 15, 30, 60) for d in drops], runs)
+    parser.add_argument("--speed", action="store_true")
+    options = parser.parse_args()
+    if options.speed:
+        speed()
+        return
+    scale = f"scores with SD {SD:g}, tolerated drop {MARGIN:g} (5 % of a 1-5 scale)"
+    print(f"{options.runs} simulated comparisons a row; {scale}\n")
+    error_rates(options.runs)
     print()
-    table([Setting(30, icc, turns, d) for icc in (0.0, 0.5) for turns in (3, 8) for d in drops], runs)
+    power_curve(options.runs)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,9 @@ from evalharness.core.canonical import Json
 from evalharness.data.ledger.store import Ledger
 from evalharness.errors import EvalHarnessError, UsageError
 
+AGAIN = "again"
+"""Where fresh verdicts on a run's items lie below it, each asking a run of its own."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
@@ -69,8 +72,14 @@ def open_run(path: Path | str) -> Iterator[tuple[RunFolder, Ledger]]:
 
 def find_runs(root: Path) -> list[dict[str, Json]]:
     """What is known of every run folder below ``root``, newest first; an unreadable one says so."""
-    ledgers = sorted(root.glob("**/run.sqlite"), key=lambda path: path.stat().st_mtime, reverse=True)
+    found = [path for path in root.glob("**/run.sqlite") if not _is_asking(path.parent)]
+    ledgers = sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
     return [_facts(path) for path in ledgers]
+
+
+def _is_asking(folder: Path) -> bool:
+    """Whether a folder holds fresh verdicts that belong to the run above it."""
+    return folder.parent.name == AGAIN and (folder.parents[1] / "run.sqlite").exists()
 
 
 def _facts(path: Path) -> dict[str, Json]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from evalharness.api.folder import open_run
+from evalharness.api.folder import AGAIN, open_run
 from evalharness.api.recipe import Recipe, recorded_recipe
 from evalharness.api.scoring import ScoreJob, estimate_score, make_plan, run_score
 from evalharness.core.canonical import Json, canonical_json, content_hash
@@ -26,9 +26,6 @@ from evalharness.engine.progress import Progress, Silent
 from evalharness.errors import EvalHarnessError, StorageError, UsageError
 from evalharness.gate.same import changed_parts
 from evalharness.report.execution import total_cost
-
-FOLDER = "again"
-"""Where askings lie below a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +115,7 @@ def _job(run: Path, wanted: Wanted, terms: Terms) -> ScoreJob:
         raise UsageError(f"the run does not say how it asked {wanted.scorer} (score it again)")
     lines = [canonical_json(to_json(dialogue)) + "\n" for dialogue in wanted.dialogues]
     name = content_hash([wanted.scorer, wanted.rubric, wanted.samples, lines], 12)
-    folder = private_folder(run / FOLDER / f"{wanted.purpose}-{name}")
+    folder = private_folder(run / AGAIN / f"{wanted.purpose}-{name}")
     rubric, data = folder / "rubric.yaml", folder / "dialogues.jsonl"
     write_text(rubric, known.rubrics[wanted.rubric])
     write_text(data, lines)

@@ -31,13 +31,13 @@ jobs:
       ANTHROPIC_API_KEY: ${{ secrets.ANTHROPIC_API_KEY }}
       XDG_CACHE_HOME: ${{ github.workspace }}/.cache
     steps:
-      - uses: actions/checkout@v4
+      - uses: actions/checkout@v5
         with:
           persist-credentials: false
-      - uses: actions/setup-python@v5
+      - uses: actions/setup-python@v6
         with:
           python-version: "3.12"
-      - uses: actions/cache@v4
+      - uses: actions/cache@v5
         with:
           path: .cache/evalharness
           key: evalharness-${{ github.run_id }}
@@ -60,7 +60,7 @@ jobs:
           evalharness gate reports/candidate --baseline baseline.json.gz --policy gate.yaml
       - name: One comment, kept up to date
         if: always() && steps.keys.outputs.judge == 'yes' && github.event_name == 'pull_request'
-        uses: actions/github-script@v7
+        uses: actions/github-script@v8
         with:
           script: |
             const fs = require("fs");
@@ -73,7 +73,7 @@ jobs:
             const old = comments.find((comment) => comment.body.startsWith(mark));
             if (old) await github.rest.issues.updateComment({ ...context.repo, comment_id: old.id, body });
             else await github.rest.issues.createComment({ ...where, body });
-      - uses: actions/upload-artifact@v4
+      - uses: actions/upload-artifact@v6
         if: always() && steps.keys.outputs.judge == 'yes'
         with:
           name: dialogue-quality

