@@ -1,7 +1,7 @@
 """Simulated coverage of the agreement intervals: how often a nominal 95 % interval holds the true value.
 
     python bench/coverage.py                        # the full tables, about an hour
-    python bench/coverage.py --replications 200     # a look
+    python bench/coverage.py --replications 200     # a look, some minutes
 
 Judge and human rate the turns of dialogues on 1..5. A dialogue has an effect on the quality of its turns and on
 the judge's error, so its turns are alike (intraclass correlation .3). The truth is the statistic on 360,000 turns.
@@ -30,12 +30,16 @@ from evalharness.stats.ceiling import leave_one_out, pairwise_ceiling
 from evalharness.stats.clustered import mean_interval
 from evalharness.stats.confusion import confusion
 from evalharness.stats.correlation import pearson
+from evalharness.stats.debias import post_stratified_mean, ppi_mean, weighted_mean
 from evalharness.stats.estimate import Estimate
 from evalharness.stats.influence import Statistic
+from evalharness.stats.labelled_sample import LabelledSample
 from evalharness.stats.pair_agreement import agreement_with
 from evalharness.stats.pairwise_accuracy import grouped_accuracy
 from evalharness.stats.rank_correlation import spearman
 from evalharness.stats.resampling import bca_interval, bootstrap_t_interval, jackknife_interval
+from evalharness.stats.rogan_gladen import JudgeCounts, rogan_gladen
+from evalharness.stats.weighting import copies_of, weighted
 
 SCALE = [1, 2, 3, 4, 5]
 SHARED = 0.3
@@ -198,6 +202,72 @@ def resampling_table(replications: int, draws: int = 400) -> Iterator[str]:
             yield f"| {name} | {design} | " + " | ".join(f"{hit / replications:.3f}" for hit in hits) + " |"
 
 
+def labelled_table(replications: int) -> Iterator[str]:
+    """Intervals of figures of all items that come from many scores and few labels, and of weighted figures."""
+    yield "Coverage of means of all items (2,000 of them, 4 in a dialogue) from a judge and a few labelled dialogues,"
+    yield "and of weighted figures from labels drawn more often where the judge is far from the middle."
+    yield ""
+    yield "| figure | 5 labelled dialogues | 12 | 25 | 50 |"
+    yield "|---|---|---|---|---|"
+    sizes = (5, 12, 25, 50)
+    hits: dict[str, list[float]] = {}
+    for place, size in enumerate(sizes):
+        rng = np.random.default_rng(SEED + 3)
+        for _ in range(replications):
+            for name, held in _labelled(rng, size).items():
+                hits.setdefault(name, [0.0] * len(sizes))[place] += held / replications
+    for name, cells in hits.items():
+        yield f"| {name} | " + " | ".join(f"{cell:.3f}" for cell in cells) + " |"
+
+
+def _labelled(rng: np.random.Generator, dialogues: int) -> dict[str, bool]:
+    """Whether each interval holds the mean of the population's labels, or the statistic of all its items."""
+    sample = draw(rng, Design(500, 4, 0.5))
+    judge, human, groups = sample.judge, sample.humans[:, 0], sample.groups
+    truth = float(human.mean())
+    chosen = np.isin(groups, rng.permutation(500)[:dialogues])
+    labelled = LabelledSample.of(
+        human[chosen],
+        judge[chosen],
+        judge[~chosen],
+        groups=groups[chosen],
+        rest_groups=groups[~chosen],
+        scale=(1, 5),
+    )
+    ppi, strata = ppi_mean(labelled), post_stratified_mean(labelled)
+    good, said = human >= 4, judge >= 4
+    counts = JudgeCounts(
+        int(said[~chosen].sum()),
+        int((~chosen).sum()),
+        int((~said & ~good)[chosen].sum()),
+        int((~good)[chosen].sum()),
+        int((said & good)[chosen].sum()),
+        int(good[chosen].sum()),
+    )
+    weight = 0.4 + np.abs(judge - 3)
+    chance = np.minimum(1.0, 4 * dialogues * weight / weight.sum())
+    drawn = rng.random(judge.size) < chance
+    tilted = weighted_mean(judge, human, drawn, np.where(drawn, chance, 1.0), groups, scale=(1, 5))
+    copies = copies_of(chance[drawn])
+    found = {
+        "mean, labels alone": holds(ppi.human_only, truth),
+        "mean, PPI++": holds(ppi.estimate, truth),
+        "mean, post-stratified": holds(strata.estimate, truth),
+        "share good, Rogan-Gladen (items taken as independent)": holds(
+            rogan_gladen(counts), float(good.mean())
+        ),
+        "mean, weighted PPI++": holds(tilted.estimate, truth),
+        "mean, weighted labels": holds(tilted.human_only, truth),
+    }
+    for name in ("spearman", "cohen_kappa_quadratic", "percent"):
+        statistic = pair_statistic(name, SCALE)
+        everything = statistic(judge, human).value
+        assert everything is not None
+        one = weighted(statistic, copies)(judge[drawn], human[drawn]).estimate(groups[drawn])
+        found[f"{name}, weighted"] = holds(one, everything)
+    return found
+
+
 def _recomputed(name: str, sample: Sample, draws: int, seed: int) -> list[Estimate]:
     statistic = pair_statistic(name, SCALE)
     x, y = sample.judge, sample.humans[:, 0]
@@ -226,6 +296,9 @@ def main() -> None:
         print(line, flush=True)
     print()
     for line in resampling_table(options.resampling_replications or max(1, options.replications // 4)):
+        print(line, flush=True)
+    print()
+    for line in labelled_table(10 * options.replications):
         print(line, flush=True)
 
 
