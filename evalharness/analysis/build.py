@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from evalharness.analysis.accumulate import ClusteredMean, Distribution, rate_estimate
 from evalharness.analysis.panels import PanelSums
+from evalharness.analysis.slices import Facets, SliceSums, adjusted, wanted
 from evalharness.analysis.types import (
     Analysis,
     CalibratedMean,
@@ -162,24 +163,32 @@ def analyse(
     items: Mapping[int, int],
     metrics: Iterable[CorpusMetric] = (),
     curves: Mapping[Column, CalibrationCurve] = NO_CURVES,
+    facets: Callable[[OutcomeRow], Facets] | None = None,
 ) -> Analysis:
     """The Analysis of a run.
 
     ``scorers`` are the columns of each scorer number, ``outcomes`` their rows sorted by cluster, ``items`` how many
     items each scorer has to score, ``metrics`` those whose corpus scores are wanted, ``curves`` the calibrations of
-    columns that have one.
+    columns that have one; ``facets`` says in which slices a row lies.
     """
     sums = {
         number: [_ColumnSums(column, curves.get(column)) for column in columns]
         for number, columns in scorers.items()
     }
+    all_columns = [column for columns in scorers.values() for column in columns]
+    slices = {column: SliceSums(column) for column in (wanted(all_columns) if facets is not None else ())}
+    sliced = {number: [slices.get(column) for column in columns] for number, columns in scorers.items()}
     for row in outcomes:
+        own = () if facets is None else facets(row)
         for column, result in zip(sums[row.scorer], row.results, strict=True):
             column.add(row, result)
+        for part, result in zip(sliced[row.scorer], row.results, strict=True):
+            if part is not None and isinstance(result, Score) and not isinstance(result.value, str):
+                part.add(row.cluster, own, result.value)
     columns = tuple(column.summary(items[number]) for number, group in sums.items() for column in group)
     by_signature = {c.column: c for group in sums.values() for c in group}
     corpus = tuple(score for metric in metrics for score in _corpus(metric, by_signature))
-    return Analysis(run, columns, corpus)
+    return Analysis(run, columns, corpus, adjusted([row for part in slices.values() for row in part.rows()]))
 
 
 def _corpus(metric: CorpusMetric, sums: Mapping[Column, _ColumnSums]) -> Iterable[CorpusScore]:

@@ -119,6 +119,24 @@ class CorpusScore:
 
 
 @dataclass(frozen=True, slots=True)
+class SliceRow:
+    """A column in one slice of the run: ``scored`` values, their mean, and its difference from everything else.
+
+    ``p`` is two-sided, of no difference, adjusted over all slices of the run (Benjamini-Hochberg); None where it
+    can't be had. ``worse``: the slice is worse than the rest, by the adjusted p at 5 %.
+    """
+
+    column: Column
+    key: str
+    value: str
+    scored: int
+    mean: float
+    difference: Estimate
+    p: float | None
+    worse: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class RunFacts:
     """What was scored: counts of the input, and ``partial`` with the reason when the run is incomplete.
 
@@ -145,3 +163,4 @@ class Analysis:
     run: RunFacts
     columns: tuple[ColumnSummary, ...]
     corpus: tuple[CorpusScore, ...]
+    slices: tuple[SliceRow, ...] = ()

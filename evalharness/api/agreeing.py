@@ -46,11 +46,12 @@ class AgreeJob:
 
 @dataclass(frozen=True, slots=True)
 class AgreeResult:
-    """The figures, and the files that hold them."""
+    """The figures, the files that hold them, and the fingerprint of the scores that they are about."""
 
     agreement: Agreement
     folder: RunFolder
     written: tuple[Path, ...]
+    fingerprint: str
 
 
 def run_agree(job: AgreeJob, stdin: BinaryIO | None = None) -> AgreeResult:
@@ -61,8 +62,9 @@ def run_agree(job: AgreeJob, stdin: BinaryIO | None = None) -> AgreeResult:
     found = read_labels(job.labels, job.label_options, stdin=stdin)
     with open_run(job.run) as (folder, ledger):
         agreement = agree(ledger, found, job)
-    written = _write(folder, agreement) if job.write else ()
-    return AgreeResult(agreement, folder, written)
+        fingerprint = ledger.fingerprint(planned_columns(ledger))
+    written = _write(folder, agreement, fingerprint) if job.write else ()
+    return AgreeResult(agreement, folder, written, fingerprint)
 
 
 def check_requirements(agreement: Agreement, requirements: Sequence[Requirement]) -> None:
@@ -127,12 +129,12 @@ def _with_rationales(
         yield replace(row, rationale=texts.get(key, ""))
 
 
-def _write(folder: RunFolder, agreement: Agreement) -> tuple[Path, ...]:
+def _write(folder: RunFolder, agreement: Agreement, fingerprint: str) -> tuple[Path, ...]:
     from evalharness.report.agreement.document import agreement_json, disagreement_lines
     from evalharness.report.agreement.page import agreement_page
 
     files = {
-        folder.path / "agree.json": agreement_json(agreement),
+        folder.path / "agree.json": agreement_json(agreement, fingerprint),
         folder.path / "agree.html": agreement_page(agreement, folder.path.name),
         folder.path / "disagreements.csv": "".join(disagreement_lines(agreement)),
     }

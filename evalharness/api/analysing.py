@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from evalharness.analysis.build import analyse
+from evalharness.analysis.slices import FacetCounts, facets_of
 from evalharness.analysis.types import Analysis, RunFacts
 from evalharness.api.redacting import counts_of
 from evalharness.core.calibration import CalibrationCurve, curve_from_json, match_curves
 from evalharness.core.dialogue import TurnChoice, Unit
 from evalharness.core.metric import CorpusMetric, Metric
 from evalharness.core.scores import Column
-from evalharness.data.ledger.store import Ledger
+from evalharness.data.ledger.store import Ledger, OutcomeRow
 
 
 @dataclass(frozen=True, slots=True)
 class Census:
-    """What the ledger holds: dialogues, turns to score, groups, and systems under test."""
+    """What the ledger holds: dialogues, turns to score, groups, systems under test, and metadata keys that slice."""
 
     dialogues: int
     turns: int
     groups: int
     systems: tuple[str, ...]
+    facets: tuple[str, ...] = ()
 
 
 def take_census(ledger: Ledger, turns: TurnChoice) -> Census:
@@ -30,6 +33,7 @@ def take_census(ledger: Ledger, turns: TurnChoice) -> Census:
     dialogues = items = 0
     groups: set[str] = set()
     systems: set[str] = set()
+    facets = FacetCounts()
     for block in ledger.dialogue_blocks(500):
         for stored in block:
             dialogue = stored.load()
@@ -37,7 +41,27 @@ def take_census(ledger: Ledger, turns: TurnChoice) -> Census:
             items += len(dialogue.assistant_turns(turns))
             groups.add(dialogue.cluster)
             systems.add(dialogue.system)
-    return Census(dialogues, items, len(groups), tuple(sorted(systems - {""})))
+            facets.add(dialogue.metadata)
+    return Census(dialogues, items, len(groups), tuple(sorted(systems - {""})), facets.keys())
+
+
+class _Facets:
+    """In which slices an outcome lies, from dialogues that come in the same order as outcomes."""
+
+    def __init__(self, ledger: Ledger, keys: Sequence[str]) -> None:
+        self._dialogues = ledger.sorted_dialogues()
+        self._keys = frozenset(keys)
+        self._seq = -1
+        self._own: tuple[tuple[str, str], ...] = ()
+
+    def __call__(self, row: OutcomeRow) -> tuple[tuple[str, str], ...]:
+        while self._seq != row.seq:
+            stored = next(self._dialogues)
+            if stored.seq == row.seq:
+                found = facets_of(json.loads(stored.body).get("metadata", {}))
+                self._own = tuple(facet for facet in found if facet[0] in self._keys)
+            self._seq = stored.seq
+        return self._own
 
 
 def analyse_ledger(ledger: Ledger, metrics: Iterable[Metric] = (), *, partial: str | None = None) -> Analysis:
@@ -64,7 +88,8 @@ def analyse_ledger(ledger: Ledger, metrics: Iterable[Metric] = (), *, partial: s
         for number, group in columns.items()
     }
     corpus = [metric for metric in metrics if isinstance(metric, CorpusMetric)]
-    return analyse(run, columns, ledger.outcomes(columns), items, corpus, stored_curves(ledger))
+    facets = _Facets(ledger, census.facets) if census.facets else None
+    return analyse(run, columns, ledger.outcomes(columns), items, corpus, stored_curves(ledger), facets)
 
 
 def planned_columns(ledger: Ledger) -> Mapping[int, tuple[Column, ...]]:

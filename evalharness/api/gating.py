@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from evalharness.api.analysing import planned_columns
 from evalharness.api.anchoring import Judged, facts_of, judge_anchors, recorded_signatures
 from evalharness.api.confirming import Confirmed, confirm
 from evalharness.api.folder import open_run
@@ -51,13 +52,15 @@ class GateJob:
 class GateOutcome:
     """The result, and the files that hold it.
 
-    ``cost`` is what fresh verdicts cost (USD; None: not known); ``signal`` interrupted asking for them.
+    ``cost`` is what fresh verdicts cost (USD; None: not known); ``signal`` interrupted asking for them; ``fingerprint``
+    names the run's scores (None for a baseline file).
     """
 
     result: GateResult
     written: tuple[Path, ...]
     cost: float | None = 0.0
     signal: int | None = None
+    fingerprint: str | None = None
 
 
 def run_gate(job: GateJob) -> GateOutcome:
@@ -89,11 +92,12 @@ def run_gate(job: GateJob) -> GateOutcome:
     result = gate(baseline, run, policy, evidence)
     if job.terms.dry:
         return GateOutcome(result, ())
-    written = write_gate(result, job.out or (job.run if job.run.is_dir() else Path()))
+    fingerprint = _fingerprint(job.run)
+    written = write_gate(result, job.out or (job.run if job.run.is_dir() else Path()), fingerprint)
     if watched.digest and job.run.is_dir():
         write_anchor_facts(job.run, watched.digest, facts_of(watched.rulers))
     cost = None if watched.cost is None or confirmed.cost is None else watched.cost + confirmed.cost
-    return GateOutcome(result, written, cost, watched.signal or confirmed.signal)
+    return GateOutcome(result, written, cost, watched.signal or confirmed.signal, fingerprint)
 
 
 def _watched(
@@ -130,14 +134,22 @@ def _usable(watched: Judged, changed: Mapping[SeriesKey, str]) -> tuple[dict[Ser
     return rulers, "; ".join(unread)
 
 
-def write_gate(result: GateResult, folder: Path) -> tuple[Path, ...]:
+def _fingerprint(run: Path) -> str | None:
+    """The scores of a run folder by a hash; None for a baseline file."""
+    if not run.is_dir():
+        return None
+    with open_run(run) as (_, ledger):
+        return ledger.fingerprint(planned_columns(ledger))
+
+
+def write_gate(result: GateResult, folder: Path, fingerprint: str | None = None) -> tuple[Path, ...]:
     """Write the result in every form that machines and people read."""
     from evalharness.report.gate.document import gate_json
     from evalharness.report.gate.junit import gate_junit
     from evalharness.report.gate.markdown import gate_markdown
 
     files = {
-        folder / "gate.json": gate_json(result),
+        folder / "gate.json": gate_json(result, fingerprint),
         folder / "gate.md": gate_markdown(result),
         folder / "gate.xml": gate_junit(result),
     }

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from evalharness.analysis.types import Analysis
 from evalharness.api.analysing import analyse_ledger, planned_columns, stored_curves
 from evalharness.api.folder import RunFolder
+from evalharness.api.standing import read_standing
 from evalharness.api.version import version
+from evalharness.api.views import View
 from evalharness.data.files import write_text
 from evalharness.data.ledger.store import Ledger
 from evalharness.metrics.spec import parse_corpus_metrics
 from evalharness.report.document import report_json
 from evalharness.report.execution import execution_json
-from evalharness.report.page import report_page
+from evalharness.report.html.strips import Execution
+from evalharness.report.page import PageOptions, report_page
 from evalharness.report.scores import csv_lines, outcome_lines
 
 FORMATS = ("json", "jsonl", "csv", "html")
@@ -30,28 +35,65 @@ def write_outputs(
 ) -> None:
     """Write report.json, scores.jsonl, scores.csv, execution.json and report.html, each whole or not at all."""
     columns = planned_columns(ledger)
-    for name in FORMATS:
-        write_text(target(folder, name), render(ledger, analysis, name))
     write_text(
         folder.execution,
         execution_json(ledger.attempt_totals(), columns, cached, seconds, warnings, version()),
     )
+    for name in FORMATS:
+        write_text(target(folder, name), render(folder, ledger, analysis, name))
 
 
-def render(ledger: Ledger, analysis: Analysis, name: str) -> Iterable[str] | str:
-    """A run in one of :data:`FORMATS`, as text or pieces of text."""
+def render(
+    folder: RunFolder, ledger: Ledger, analysis: Analysis, name: str, view: View | None = None
+) -> Iterable[str] | str:
+    """A run in one of :data:`FORMATS`, as text or pieces of text; ``view`` says how its texts are shown."""
     columns = planned_columns(ledger)
+    view = view or View()
+    shown = replace(analysis, slices=tuple(row for row in analysis.slices if view.shows(row.key, row.value)))
     match name:
         case "json":
-            return report_json(analysis)
+            return report_json(shown)
         case "jsonl":
-            return outcome_lines(ledger.outcomes(columns), columns, stored_curves(ledger))
+            return outcome_lines(view.outcomes(ledger, columns), columns, stored_curves(ledger))
         case "csv":
-            return csv_lines(ledger.outcomes(columns), columns, stored_curves(ledger))
+            return csv_lines(view.outcomes(ledger, columns), columns, stored_curves(ledger))
         case "html":
-            return report_page(analysis, columns, ledger.sorted_dialogues(), ledger.outcomes(columns))
+            options = page_options(folder, ledger, view)
+            return report_page(
+                shown, columns, view.dialogues(ledger), view.outcomes(ledger, columns), options
+            )
         case _:
             raise ValueError(f"there is no format {name!r}")
+
+
+def page_options(folder: RunFolder, ledger: Ledger, view: View) -> PageOptions:
+    """What stands on the page beside the scores: what the run took, the gate, agreement with humans."""
+    return PageOptions(
+        title=folder.path.resolve().name or "Dialogue scores",
+        execution=read_execution(folder.execution),
+        standing=read_standing(folder.path, ledger, view),
+        masked=None if view.redactor is None else view.masked,
+        textless=not view.text,
+    )
+
+
+def read_execution(path: Path) -> Execution | None:
+    """What execution.json says; None where it is absent or can't be read."""
+    try:
+        found = json.loads(path.read_bytes())
+        judges = found["judges"]
+        return Execution(
+            seconds=found["seconds"],
+            requests=sum(judge["attempts"] for judge in judges),
+            from_cache=sum(judge["from_cache"] for judge in judges),
+            input_tokens=sum(judge["input_tokens"] for judge in judges),
+            output_tokens=sum(judge["output_tokens"] for judge in judges),
+            cost=found["cost_usd"],
+            warnings=tuple(found["warnings"]),
+            version=found["evalharness"],
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def stored_analysis(ledger: Ledger) -> Analysis:

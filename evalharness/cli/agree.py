@@ -125,7 +125,7 @@ def _print(result: Any, options: Mapping[str, Any]) -> None:
     from evalharness.report.agreement.document import agreement_json
 
     if options["json"]:
-        click.echo(agreement_json(result.agreement), nl=False)
+        click.echo(agreement_json(result.agreement, result.fingerprint), nl=False)
         return
     if options["quiet"]:
         return

@@ -152,7 +152,7 @@ def _print(outcome: Any, options: Mapping[str, Any]) -> None:
 
     result = outcome.result
     if options["json"]:
-        click.echo(gate_json(result), nl=False)
+        click.echo(gate_json(result, outcome.fingerprint), nl=False)
     elif not options["quiet"]:
         color = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
         width = shutil.get_terminal_size((100, 24)).columns

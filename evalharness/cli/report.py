@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
+from evalharness.cli.options import redact_options, redaction_of
 from evalharness.core.text import log_safe
 
 _FORMATS = ("html", "json", "jsonl", "csv")
@@ -17,14 +20,39 @@ _FORMATS = ("html", "json", "jsonl", "csv")
 @click.option(
     "-o", "--out", metavar="FILE", help="Where to write it (default: in the run folder; - for stdout)."
 )
-def command(run: str, format: str, out: str | None) -> None:  # noqa: A002
-    """Render a run again from its ledger, in any format."""
+@click.option(
+    "--no-text", is_flag=True, help="Leave out everything that quotes a dialogue; ids and values stay."
+)
+@redact_options
+@click.option(
+    "-b",
+    "--baseline",
+    metavar="RUN0|FILE",
+    help="Gate the run against it first, as `gate` does, for the page.",
+)
+@click.option(
+    "-l",
+    "--labels",
+    multiple=True,
+    metavar="FILE",
+    help="Compare with labels first, as `agree` does (repeats).",
+)
+def command(run: str, format: str, out: str | None, **options: Any) -> None:  # noqa: A002
+    """Render a run again from its ledger, in any format.
+
+    The page shows what `agree` and `gate` last said of these scores.
+    """
     from evalharness.api.folder import open_run
     from evalharness.api.rendering import render, stored_analysis, target
+    from evalharness.api.views import View
     from evalharness.data.files import write_text
+    from evalharness.report.console import masked_line
 
+    _compare(run, options)
+    redaction = redaction_of(options)
+    view = View(None if redaction is None else redaction.redactor, text=not options["no_text"])
     with open_run(run) as (folder, ledger):
-        text = render(ledger, stored_analysis(ledger), format)
+        text = render(folder, ledger, stored_analysis(ledger), format, view)
         if out == "-":
             for piece in [text] if isinstance(text, str) else text:
                 click.echo(piece, nl=False)
@@ -32,3 +60,17 @@ def command(run: str, format: str, out: str | None) -> None:  # noqa: A002
         path = Path(out) if out else target(folder, format)
         write_text(path, text)
     click.echo(log_safe(f"wrote {path}"))
+    if view.redactor is not None and format != "json":
+        click.echo(masked_line(sorted(view.masked.items())))
+
+
+def _compare(run: str, options: Mapping[str, Any]) -> None:
+    """What is to stand in the run folder before the page is made."""
+    if options["baseline"]:
+        from evalharness.api.gating import GateJob, run_gate
+
+        run_gate(GateJob(Path(run), Path(options["baseline"])))
+    if options["labels"]:
+        from evalharness.api.agreeing import AgreeJob, run_agree
+
+        run_agree(AgreeJob(Path(run), tuple(options["labels"])))

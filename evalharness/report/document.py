@@ -16,6 +16,7 @@ from evalharness.analysis.types import (
     ColumnSummary,
     CorpusScore,
     RunFacts,
+    SliceRow,
     SystemRow,
     Tally,
 )
@@ -38,6 +39,7 @@ def report_document(analysis: Analysis) -> dict[str, Json]:
         "run": _run(analysis.run),
         "criteria": [_summary(summary) for summary in analysis.columns],
         "corpus": [_corpus(score) for score in analysis.corpus],
+        "slices": [_slice(row) for row in analysis.slices],
     }
 
 
@@ -161,6 +163,21 @@ def _system(row: SystemRow) -> dict[str, Json]:
         **_tally(row.tally),
         "mean": estimate_json(row.mean),
         "pass_rate": None if row.pass_rate is None else estimate_json(row.pass_rate),
+    }
+
+
+def _slice(row: SliceRow) -> dict[str, Json]:
+    return {
+        "scorer": row.column.scorer,
+        "rubric": row.column.rubric or None,
+        "criterion": row.column.criterion,
+        "key": row.key,
+        "value": row.value,
+        "scored": row.scored,
+        "mean": row.mean,
+        "difference": estimate_json(row.difference),
+        "p_adjusted": row.p,
+        "worse": row.worse,
     }
 
 

@@ -11,19 +11,26 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
+from evalharness.analysis.agreement.types import Agreement
 from evalharness.analysis.types import Analysis
 from evalharness.core.scores import Column
 from evalharness.data.ledger.store import OutcomeRow, StoredDialogue
+from evalharness.report.agreement.page import Part, parts_of
+from evalharness.report.agreement.selection import title
 from evalharness.report.figures import number
 from evalharness.report.html.assets import policy, script, style
 from evalharness.report.html.columns import ColumnSet
 from evalharness.report.html.criteria import cause_rows, criterion_groups
-from evalharness.report.html.headline import Execution, headline
+from evalharness.report.html.headline import headline
 from evalharness.report.html.islands import data_blocks
 from evalharness.report.html.joining import join
+from evalharness.report.html.links import dialogue_link
 from evalharness.report.html.pool import Cap
 from evalharness.report.html.rendering import environment
 from evalharness.report.html.selection import Chosen, choose
+from evalharness.report.html.slices import slices_of
+from evalharness.report.html.standing import NOTHING_BESIDE, Standing
+from evalharness.report.html.strips import Execution, Shown
 
 __all__ = ["Cap", "Execution", "PageOptions", "report_page"]
 
@@ -32,11 +39,18 @@ _SPLIT = "<!--dialogues-->"
 
 @dataclass(frozen=True, slots=True)
 class PageOptions:
-    """``title`` is the run's name, ``execution`` what it took, ``cap`` how much of the dialogues the page may hold."""
+    """``title`` is the run's name, ``execution`` what it took, ``cap`` how much of the dialogues the page may hold.
+
+    ``standing`` is what gate and labels say of the run. ``masked`` counts what is masked while dialogues and outcomes
+    are read, None where nothing is; ``textless`` says that they come without their texts.
+    """
 
     title: str = "Dialogue scores"
     execution: Execution | None = None
     cap: Cap = field(default_factory=Cap)
+    standing: Standing = NOTHING_BESIDE
+    masked: Mapping[str, int] | None = None
+    textless: bool = False
 
 
 def report_page(
@@ -53,17 +67,19 @@ def report_page(
     """
     options = options or PageOptions()
     known = ColumnSet.of(columns)
-    chosen = choose(join(dialogues, outcomes), known, options.cap)
+    chosen = choose(join(dialogues, outcomes), known, options.cap, options.standing.marks)
     before, after = _frame(analysis, known, chosen, options).split(_SPLIT)
     yield before
-    yield from data_blocks(chosen, known, options.cap)
+    yield from data_blocks(chosen, known, options.cap, textless=options.textless)
     yield after
 
 
 def _frame(analysis: Analysis, columns: ColumnSet, chosen: Chosen, options: PageOptions) -> str:
     """Everything of the page but the data, with a mark where the data goes."""
     numbers = {column: number for number, column in enumerate(columns.flat)}
-    groups = criterion_groups(analysis, numbers)
+    groups = criterion_groups(analysis, numbers, options.standing)
+    slices = slices_of(analysis.slices, numbers)
+    shown = Shown(slices, options.execution, options.standing, options.masked, options.textless)
     return (
         environment()
         .get_template("page.html")
@@ -73,16 +89,26 @@ def _frame(analysis: Analysis, columns: ColumnSet, chosen: Chosen, options: Page
             style=_ours(style()),
             script=_ours(script()),
             split=_ours(_SPLIT),
-            head=headline(analysis, groups, chosen, columns, options.execution),
+            head=headline(analysis, groups, chosen, columns, shown),
             run=analysis.run,
             groups=groups,
             causes=cause_rows(groups),
+            slices=slices,
+            agreement=options.standing.agreement,
+            agreed=agreed_parts(options.standing.agreement),
+            address=dialogue_link,
+            titled=title,
             corpus=analysis.corpus,
             number=number,
             execution=options.execution,
             chosen=chosen,
         )
     )
+
+
+def agreed_parts(agreement: Agreement | None) -> list[Part]:
+    """The agreement with humans by criterion, as its own page has it."""
+    return [] if agreement is None else parts_of(agreement)
 
 
 def _ours(text: str) -> Markup:

@@ -41,7 +41,9 @@ def test_the_first_screen_states_counts_causes_and_reasons():
 def test_what_to_read_first_is_the_lowest_overall():
     words = _words(small_run())
     assert "What to read next parcel-v2 overall 0 I can't say. lowest overall of support-reply" in words
-    assert "longest dialogues 1 failed item judges disagree 1 item with evidence not found" in words
+    assert (
+        "longest dialogues 1 uncertain 1 failed item judges disagree 1 item with evidence not found" in words
+    )
 
 
 def test_every_mean_stands_beside_its_counts_bounds_and_signature():
@@ -93,7 +95,7 @@ def test_pending_items_are_counted_and_bound_the_mean():
         [parcel()], {1: judge_columns()}, {("parcel", 5, 1): good()}, items={1: 2}, partial="interrupted"
     )
     words = _words(run)
-    assert "scored 1 of 2 · 1 pending" in words
+    assert "1 scored 1 pending" in words
     assert "3.00 … 5.00 with the missing" in words
 
 

@@ -5,6 +5,7 @@ One process at a time holds a ledger open for writing (see ``data.lock``); withi
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 import sqlite3
@@ -294,6 +295,19 @@ class Ledger:
             yield OutcomeRow(
                 name_text(dialogue), name_text(cluster), name_text(system), number, scorer, decode(body), seq
             )
+
+    def fingerprint(self, scorers: Iterable[int]) -> str:
+        """A hash of all dialogues and of what these scorers said about them: equal as long as nothing has changed."""
+        found = hashlib.sha256()
+        for (stored,) in self._db.execute("SELECT hash FROM dialogues ORDER BY cluster, id"):
+            found.update(str(stored).encode())
+        wanted = set(scorers)
+        for row in self._db.execute(
+            "SELECT scorer, dialogue, turn, crc FROM outcomes ORDER BY dialogue, turn, scorer"
+        ):
+            if row[0] in wanted:
+                found.update(repr(row).encode())
+        return found.hexdigest()[:32]
 
     def forget(self, scorer: int, items: Iterable[ItemRef]) -> None:
         """Remove outcomes so that they are scored anew."""

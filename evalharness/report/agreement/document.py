@@ -27,15 +27,17 @@ DISAGREEMENT_FIELDS = (
 )  # fmt: skip
 
 
-def agreement_json(agreement: Agreement) -> str:
-    """The text of agree.json."""
-    return json.dumps(agreement_document(agreement), indent=1, ensure_ascii=True, allow_nan=False) + "\n"
+def agreement_json(agreement: Agreement, fingerprint: str | None = None) -> str:
+    """The text of agree.json; ``fingerprint`` names the scores that were compared."""
+    document = agreement_document(agreement, fingerprint)
+    return json.dumps(document, indent=1, ensure_ascii=True, allow_nan=False) + "\n"
 
 
-def agreement_document(agreement: Agreement) -> dict[str, Json]:
+def agreement_document(agreement: Agreement, fingerprint: str | None = None) -> dict[str, Json]:
     """The Agreement as plain JSON values."""
     return {
         "schema_version": SCHEMA_VERSION,
+        "run_fingerprint": fingerprint,
         "summary": agreement.summary,
         "labels": {
             **agreement.counts,

@@ -30,15 +30,16 @@ from evalharness.stats.significance import Significance
 SCHEMA_VERSION = 1
 
 
-def gate_json(result: GateResult) -> str:
-    """The text of gate.json."""
-    return json.dumps(gate_document(result), indent=1, ensure_ascii=True, allow_nan=False) + "\n"
+def gate_json(result: GateResult, fingerprint: str | None = None) -> str:
+    """The text of gate.json; ``fingerprint`` names the scores of the run (None where it is a baseline file)."""
+    return json.dumps(gate_document(result, fingerprint), indent=1, ensure_ascii=True, allow_nan=False) + "\n"
 
 
-def gate_document(result: GateResult) -> dict[str, Json]:
+def gate_document(result: GateResult, fingerprint: str | None = None) -> dict[str, Json]:
     """The result as plain JSON values."""
     return {
         "schema_version": SCHEMA_VERSION,
+        "run_fingerprint": fingerprint,
         "verdict": result.verdict.value,
         "exit_code": int(result.exit_code),
         "run": result.run,

@@ -7,7 +7,18 @@ import hashlib
 from functools import cache
 from importlib import resources
 
-STYLES = ("tokens", "base", "summary", "tables", "charts", "explorer", "conversation", "verdicts", "print")
+STYLES = (
+    "tokens",
+    "base",
+    "summary",
+    "beside",
+    "tables",
+    "charts",
+    "explorer",
+    "conversation",
+    "verdicts",
+    "print",
+)
 SCRIPTS = (
     "dom",
     "text",

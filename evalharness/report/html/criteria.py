@@ -23,6 +23,14 @@ from evalharness.report.html.geometry import (
 )
 from evalharness.report.html.links import filter_link
 from evalharness.report.html.meanings import MEANINGS, title_of
+from evalharness.report.html.standing import (
+    NOTHING_BESIDE,
+    Agrees,
+    Standing,
+    Versus,
+    agrees_of,
+    versus_of,
+)
 from evalharness.stats.estimate import Estimate
 
 MOST_INLINE_SYSTEMS = 4
@@ -114,6 +122,9 @@ class CriterionView:
     signature: str
     worst_href: str
     systems: tuple[SystemView, ...]
+    versus: Versus | None = None
+    agrees: Agrees | None = None
+    new_href: str = ""
     judges: int = 1
     """How many rows the criterion has, one for each judge; 0 in all but the first of them."""
 
@@ -126,31 +137,40 @@ class GroupView:
     subtitle: str
     several_scorers: bool
     rows: tuple[CriterionView, ...]
+    versus: bool = False
+    agrees: bool = False
 
 
-def criterion_groups(analysis: Analysis, numbers: dict[Column, int]) -> tuple[GroupView, ...]:
+def criterion_groups(
+    analysis: Analysis, numbers: dict[Column, int], standing: Standing = NOTHING_BESIDE
+) -> tuple[GroupView, ...]:
     """The rubrics in the order of the run, judges side by side within each criterion; metrics last."""
     rubrics = sorted(
         {s.column.rubric for s in analysis.columns}, key=lambda name: (not name, _first(analysis, name))
     )
-    return tuple(_group(name, analysis, numbers) for name in rubrics)
+    return tuple(_group(name, analysis, numbers, standing) for name in rubrics)
 
 
 def _first(analysis: Analysis, rubric: str) -> int:
     return next(i for i, s in enumerate(analysis.columns) if s.column.rubric == rubric)
 
 
-def _group(rubric: str, analysis: Analysis, numbers: dict[Column, int]) -> GroupView:
+def _group(rubric: str, analysis: Analysis, numbers: dict[Column, int], standing: Standing) -> GroupView:
     own = [s for s in analysis.columns if s.column.rubric == rubric]
     order = {name: i for i, name in enumerate(dict.fromkeys(s.column.criterion for s in own))}
     own.sort(
         key=lambda s: (s.column.criterion != OVERALL, order[s.column.criterion]) if rubric else (False, 0)
     )
-    rows = _spanned([_criterion(s, numbers[s.column]) for s in own])
+    rows = _spanned([_criterion(s, numbers[s.column], standing) for s in own])
     if not rubric:
-        return GroupView("Metrics", "computed from the text", False, rows)
+        return GroupView("Metrics", "computed from the text", False, rows, *_beside(rows))
     judges = list(dict.fromkeys(row.scorer for row in rows))
-    return GroupView(rubric, f"judged by {', '.join(judges)}", len(judges) > 1, rows)
+    return GroupView(rubric, f"judged by {', '.join(judges)}", len(judges) > 1, rows, *_beside(rows))
+
+
+def _beside(rows: Sequence[CriterionView]) -> tuple[bool, bool]:
+    """Whether any row has a baseline or labels beside it."""
+    return any(row.versus for row in rows), any(row.agrees for row in rows)
 
 
 def _spanned(rows: Sequence[CriterionView]) -> tuple[CriterionView, ...]:
@@ -161,7 +181,7 @@ def _spanned(rows: Sequence[CriterionView]) -> tuple[CriterionView, ...]:
     return tuple(spanned)
 
 
-def _criterion(summary: ColumnSummary, number_: int) -> CriterionView:
+def _criterion(summary: ColumnSummary, number_: int, standing: Standing) -> CriterionView:
     column = summary.column
     axis = Axis.of(summary)
     rate = summary.pass_rate
@@ -192,6 +212,9 @@ def _criterion(summary: ColumnSummary, number_: int) -> CriterionView:
         signature=column.signature,
         worst_href=filter_link(c=number_, sort="worst"),
         systems=tuple(_system(row, axis, column, number_) for row in summary.systems),
+        versus=versus_of(standing.gate, column),
+        agrees=agrees_of(standing.agreement, column),
+        new_href=filter_link(c=number_, flag="new", rows="items", sort="worst"),
     )
 
 

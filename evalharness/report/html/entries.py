@@ -1,11 +1,11 @@
 """What the page keeps of a dialogue: a row of the index, from which lists are made, and a record, to read it by.
 
 An index row is ``[id, group, system, line, flags, messages, title, items]``, to which the page adds the source and the
-facets; an item is ``[turn, snippet, cells, unfound, split]`` with turn -1 for the whole dialogue, one cell for each
-column of the run, and (if any) the columns whose evidence was not found, and those whose panel is split with how far
-its members are apart. A cell is a number, ``[0, level]`` for a nominal value, ``[1, cause]`` for a failure, ``[2,
-reason]`` for a skip, and ``[]`` where there is no outcome. A record is ``{"d": native dialogue, "o": [[item, column,
-facts], …]}`` with what a result says beside its value.
+facets; an item is ``[turn, snippet, cells, unfound, split, marks]`` with turn -1 for the whole dialogue, one cell for
+each column of the run, and (if any) the columns whose evidence was not found, those whose panel is split with how far
+its members are apart, and the item's :class:`Mark`. A cell is a number, ``[0, level]`` for a nominal value, ``[1,
+cause]`` for a failure, ``[2, reason]`` for a skip, and ``[]`` where there is no outcome. A record is ``{"d": native
+dialogue, "o": [[item, column, facts], …]}`` with what a result says beside its value.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 
 from evalharness.core import scorejson
 from evalharness.core.canonical import Json
+from evalharness.core.doubt import uncertain
 from evalharness.core.scores import Cause, Column, Failure, Result, Score, Skip, SkipReason
 from evalharness.core.text import has_invisible
 from evalharness.report.html.columns import ColumnSet
@@ -36,6 +37,21 @@ class Flag(IntFlag):
 
     INVISIBLE = 1
     HASHED_ID = 2
+
+
+class Mark(IntFlag):
+    """Why an item is worth reading, beyond its values: it fails newly, humans disagree, the judge was unsure."""
+
+    NEW = 1
+    HUMAN = 2
+    UNCERTAIN = 4
+
+
+Marks = Mapping[str, frozenset[tuple[str, int | None]]]
+"""Items by what is known of them from elsewhere: ``new`` and ``human``."""
+
+
+NO_MARKS: Marks = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +75,7 @@ class Entry:
         return sum(len(text) if text.isascii() else len(text.encode()) for text in (self.index, self.record))
 
 
-def make_entry(order: int, joined: Joined, columns: ColumnSet) -> Entry:
+def make_entry(order: int, joined: Joined, columns: ColumnSet, marks: Marks = NO_MARKS) -> Entry:
     """The entry of a dialogue; ``order`` is its place among all dialogues."""
     raw = json.loads(joined.stored.body, parse_int=_exact_int)
     items = _items(joined, columns)
@@ -72,7 +88,7 @@ def make_entry(order: int, joined: Joined, columns: ColumnSet) -> Entry:
         int(flags),
         len(raw["messages"]),
         _title(raw),
-        [_index_item(raw, turn, results, columns.flat) for turn, results in items],
+        [_index_item(raw, turn, results, columns.flat, marks) for turn, results in items],
     ]
     return Entry(
         order=order,
@@ -108,7 +124,7 @@ def _items(joined: Joined, columns: ColumnSet) -> Items:
 
 
 def _index_item(
-    raw: Mapping[str, Any], turn: int, results: Mapping[int, Result], columns: Sequence[Column]
+    raw: Mapping[str, Any], turn: int, results: Mapping[int, Result], columns: Sequence[Column], marks: Marks
 ) -> list[Json]:
     text = _title(raw) if turn == WHOLE else _snippet(raw["messages"][turn])
     cells = [_cell(columns[i], results.get(i)) for i in range(len(columns))]
@@ -116,7 +132,10 @@ def _index_item(
         i for i, r in results.items() if isinstance(r, Score) and any(not e.found for e in r.evidence)
     ]
     split: list[Json] = [[i, apart] for i, r in results.items() if (apart := split_of(r)) > 0]
-    known: list[Json] = [unfound, split] if split else [unfound] if unfound else []
+    mark = _mark((raw["id"], None if turn == WHOLE else turn), results, columns, marks)
+    known: list[Json] = [unfound, split, int(mark)]
+    while known and not known[-1]:
+        known.pop()
     return [turn, text, cells, *known]
 
 
@@ -125,6 +144,17 @@ def split_of(result: Result) -> float:
     extra = None if isinstance(result, Skip) else result.extra
     apart = None if extra is None else extra.get("disagreement")
     return float(apart) if isinstance(apart, int | float) else 0.0
+
+
+def _mark(
+    item: tuple[str, int | None], results: Mapping[int, Result], columns: Sequence[Column], marks: Marks
+) -> Mark:
+    mark = Mark.NEW if item in marks.get("new", ()) else Mark(0)
+    if item in marks.get("human", ()):
+        mark |= Mark.HUMAN
+    if any(columns[i].judged and uncertain(result) for i, result in results.items()):
+        mark |= Mark.UNCERTAIN
+    return mark
 
 
 def _cell(column: Column, result: Result | None) -> Json:

@@ -14,24 +14,12 @@ from evalharness.report.html.criteria import Counts, CriterionView, GroupView
 from evalharness.report.html.entries import Flag
 from evalharness.report.html.links import dialogue_link, filter_link
 from evalharness.report.html.selection import Chosen
+from evalharness.report.html.standing import Standing
+from evalharness.report.html.strips import Execution, Part, Shown, Strip, noun, plural, strips
 
 _MOST_LEADING = 4
 _MOST_PARTS = 6
 _MOST_LINKS = 6
-
-
-@dataclass(frozen=True, slots=True)
-class Execution:
-    """What making the run took. ``cost`` is in USD, None when any request has no known price."""
-
-    seconds: float | None = None
-    requests: int = 0
-    from_cache: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cost: float | None = None
-    warnings: tuple[str, ...] = ()
-    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +63,8 @@ class Coverage:
 class Headline:
     """The content of the first screen above the table of criteria."""
 
-    counts: tuple[str, ...]
+    counts: tuple[Part, ...]
+    strips: tuple[Strip, ...]
     alerts: tuple[Alert, ...]
     leading: tuple[CriterionView, ...]
     parts: tuple[CriterionView, ...]
@@ -91,51 +80,58 @@ def headline(
     groups: Sequence[GroupView],
     chosen: Chosen,
     columns: ColumnSet,
-    execution: Execution | None,
+    options: Shown,
 ) -> Headline:
     """The first screen of a run."""
     rows = [row for group in groups for row in group.rows]
     judged = [row for row in rows if row.judged]
+    coverage = tuple(_coverage(rows))
     return Headline(
-        counts=tuple(_counts(analysis.run, execution)),
-        alerts=tuple(_alerts(analysis.run, chosen)),
+        counts=tuple(_counts(analysis.run, coverage, options.execution)),
+        strips=tuple(strips(rows, options)),
+        alerts=tuple(_alerts(analysis.run, chosen, options)),
         leading=_leading(rows),
         parts=_parts(rows),
         leading_note="" if judged else _metrics_note(rows),
-        coverage=tuple(_coverage(rows)),
-        doubts=tuple(_doubts(analysis, judged)),
-        reading=tuple(_reading(rows, chosen)),
+        coverage=coverage if len(coverage) > 1 else (),
+        doubts=tuple(_doubts(analysis, judged, options.standing)),
+        reading=tuple(_reading(rows, chosen, options.standing)),
         first=tuple(_first_items(chosen, columns)),
     )
 
 
-def plural(count: int, noun: str) -> str:
-    """``1 dialogue``, ``2 dialogues``, ``2 replies``."""
-    return f"{count:,} {_noun(count, noun)}"
-
-
-def _noun(count: int, noun: str) -> str:
-    if count == 1:
-        return noun
-    return f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
-
-
-def _counts(run: RunFacts, execution: Execution | None) -> Iterator[str]:
-    yield plural(run.dialogues, "dialogue")
-    yield plural(run.turns, "reply")
+def _counts(run: RunFacts, coverage: Sequence[Coverage], execution: Execution | None) -> Iterator[Part]:
+    yield Part(plural(run.dialogues, "dialogue"), filter_link(rows="dialogues"))
+    yield Part(plural(run.turns, "reply"))
     if run.groups != run.dialogues:
-        yield plural(run.groups, "group")
+        yield Part(plural(run.groups, "group"))
     if len(run.systems) > 1:
-        yield plural(len(run.systems), "system")
+        yield Part(plural(len(run.systems), "system"))
     elif run.systems:
-        yield f"system {one_line(run.systems[0], 40)}"
+        yield Part(f"system {one_line(run.systems[0], 40)}")
+    if len(coverage) == 1:
+        yield from _outcomes(coverage[0].counts)
     if execution is None:
         return
     if execution.requests:
-        yield plural(execution.requests, "request")
-        yield "cost unknown" if execution.cost is None else f"${number(execution.cost)}"
+        yield Part(plural(execution.requests, "request"))
+        yield Part("cost unknown" if execution.cost is None else f"${number(execution.cost)}")
     if execution.seconds is not None:
-        yield duration(execution.seconds)
+        yield Part(duration(execution.seconds))
+
+
+def _outcomes(counts: Counts) -> Iterator[Part]:
+    """Scored, failed by cause, skipped by reason, of the only judge."""
+    yield Part(f"{counts.scored.number:,} scored", counts.scored.href)
+    for count, word, why, kind in (
+        (counts.failed, "failed", counts.causes, "bad"),
+        (counts.skipped, "skipped", counts.reasons, ""),
+    ):
+        if count.number:
+            told = ", ".join(f"{cause.title} {cause.number:,}" for cause in why)
+            yield Part(f"{count.number:,} {word} ({told})", count.href, kind)
+    if counts.pending:
+        yield Part(f"{counts.pending:,} pending")
 
 
 def duration(seconds: float) -> str:
@@ -145,7 +141,7 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def _alerts(run: RunFacts, chosen: Chosen) -> Iterator[Alert]:
+def _alerts(run: RunFacts, chosen: Chosen, options: Shown) -> Iterator[Alert]:
     if run.partial:
         text = f"{one_line(run.partial, 300)}. The figures cover what was scored so far; the same command goes on."
         yield Alert("warning", "Incomplete run", text)
@@ -155,6 +151,17 @@ def _alerts(run: RunFacts, chosen: Chosen) -> Iterator[Alert]:
     if run.rejected:
         text = "They could not be read and are not part of any figure; rejected.jsonl holds them."
         yield Alert("warning", f"{plural(run.rejected, 'bad line')} set aside", text)
+    for note in (options.standing.gate_note, options.standing.agreement_note):
+        if note:
+            yield Alert("note", "Not shown", note)
+    if options.textless:
+        text = (
+            "Messages, documents, rationales, evidence and metadata in words are not in this file; ids are."
+        )
+        yield Alert("note", "Dialogue text was left out", text)
+    if options.masked is not None:
+        text = "Masked as this report was written; the run folder holds the originals."
+        yield Alert("note", f"M{masked_line(sorted(options.masked.items()))[1:]}", text)
     if run.masked is not None:
         text = "Masked before anything was scored, sent or stored. Masking finds much and not everything."
         yield Alert("note", f"M{masked_line(run.masked[1])[1:]}", text)
@@ -205,11 +212,13 @@ def _coverage(rows: Iterable[CriterionView]) -> Iterator[Coverage]:
         yield Coverage(scorer, rubric, max(counts, key=lambda own: own.failed.number + own.pending))
 
 
-def _doubts(analysis: Analysis, judged: Sequence[CriterionView]) -> Iterator[str]:
-    if judged:
+def _doubts(analysis: Analysis, judged: Sequence[CriterionView], standing: Standing) -> Iterator[str]:
+    if standing.agreement is not None:
+        yield one_line(standing.agreement.summary, 1000)
+    elif judged:
         yield (
-            "No human labels have been compared: how far this judge agrees with people is unknown. "
-            "Label 50 replies: evalharness label RUN, then evalharness agree RUN --labels FILE."
+            "No human labels have been compared: how far this judge agrees with people is unknown. Label 50 replies: "
+            "evalharness label RUN, then evalharness agree RUN --labels FILE and evalharness report RUN."
         )
     elif analysis.columns:
         yield "Metrics are exact: the same text always gives the same number, by the signature in the table."
@@ -219,23 +228,24 @@ def _doubts(analysis: Analysis, judged: Sequence[CriterionView]) -> Iterator[str
         yield f"Only {plural(groups, 'group')}: the intervals are wide and rough."
 
 
-def _reading(rows: Sequence[CriterionView], chosen: Chosen) -> Iterator[Link]:
+def _reading(rows: Sequence[CriterionView], chosen: Chosen, standing: Standing) -> Iterator[Link]:
+    for name, flag in (("newly failing", "new"), ("judge ≠ human", "human")):
+        if standing.marks[flag]:
+            yield Link(name, filter_link(flag=flag, rows="items"), len(standing.marks[flag]))
     yield from _extremes(rows)
+    if chosen.uncertain:
+        yield Link("uncertain", filter_link(flag="uncertain", rows="items"), chosen.uncertain)
     if chosen.failed:
-        yield Link(_noun(chosen.failed, "failed item"), filter_link(s="failed", rows="items"), chosen.failed)
+        yield Link(noun(chosen.failed, "failed item"), filter_link(s="failed", rows="items"), chosen.failed)
     if _several_judges(rows):
         yield Link("judges disagree", filter_link(sort="disagreement", rows="items"))
     if chosen.unfound:
-        noun = _noun(chosen.unfound, "item")
-        yield Link(
-            f"{noun} with evidence not found", filter_link(flag="unfound", rows="items"), chosen.unfound
-        )
+        text = f"{noun(chosen.unfound, 'item')} with evidence not found"
+        yield Link(text, filter_link(flag="unfound", rows="items"), chosen.unfound)
     hidden = sum(Flag.INVISIBLE in entry.flags for entry in chosen.entries)
     if hidden:
-        noun = _noun(hidden, "dialogue")
-        yield Link(
-            f"{noun} with invisible characters", filter_link(flag="invisible", rows="dialogues"), hidden
-        )
+        text = f"{noun(hidden, 'dialogue')} with invisible characters"
+        yield Link(text, filter_link(flag="invisible", rows="dialogues"), hidden)
 
 
 def _extremes(rows: Sequence[CriterionView]) -> Iterator[Link]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
+from evalharness.core.doubt import uncertain
 from evalharness.core.scores import Failure, Score
 from evalharness.report.html.columns import ColumnSet, share_of
 from evalharness.report.html.entries import split_of
@@ -25,13 +26,14 @@ class Low:
 class Interest:
     """What a dialogue has to show.
 
-    ``failed`` and ``unfound`` count items with a failure and with evidence that was not found; ``low`` is None where
-    nothing has a scale; ``spread`` is the widest gap between judges on one criterion, in shares of its scale, or the
-    widest disagreement within a panel.
+    ``failed``, ``unfound`` and ``uncertain`` count items with a failure, with evidence that was not found, and with a
+    verdict that the judge was of two minds about; ``low`` is None where nothing has a scale; ``spread`` is the widest
+    gap between judges on one criterion, in shares of its scale, or the widest disagreement within a panel.
     """
 
     failed: int
     unfound: int
+    uncertain: int
     low: Low | None
     spread: float
 
@@ -41,6 +43,7 @@ def interest_of(joined: Joined, columns: ColumnSet) -> Interest:
     low: Low | None = None
     failed: set[int | None] = set()
     unfound: set[int | None] = set()
+    unsure: set[int | None] = set()
     judges: dict[tuple[int | None, str, str], list[float]] = defaultdict(list)
     within = 0.0
     for row in joined.rows:
@@ -53,6 +56,8 @@ def interest_of(joined: Joined, columns: ColumnSet) -> Interest:
                 continue
             if any(not evidence.found for evidence in result.evidence):
                 unfound.add(row.turn)
+            if column.judged and uncertain(result):
+                unsure.add(row.turn)
             share = share_of(column, result.value)
             if share is None or isinstance(result.value, str):
                 continue
@@ -62,4 +67,4 @@ def interest_of(joined: Joined, columns: ColumnSet) -> Interest:
                 judges[row.turn, column.rubric, column.criterion].append(share)
     spread = max((max(shares) - min(shares) for shares in judges.values()), default=0.0)
     spread = max(spread, min(1.0, within))
-    return Interest(len(failed), len(unfound), low, spread)
+    return Interest(len(failed), len(unfound), len(unsure), low, spread)

@@ -19,11 +19,11 @@ _CHUNK = 400_000
 _MOST_VALUES = 40
 
 
-def data_blocks(chosen: Chosen, columns: ColumnSet, cap: Cap) -> Iterator[str]:
-    """The data blocks, the index first."""
+def data_blocks(chosen: Chosen, columns: ColumnSet, cap: Cap, *, textless: bool = False) -> Iterator[str]:
+    """The data blocks, the index first; ``textless`` tells the page that texts were left out."""
     blocks = list(_chunks(chosen.entries))
     is_packed = sum(entry.plain_size for entry in chosen.entries) > min(PLAIN_LIMIT, cap.size)
-    yield _block("run-index", _index(chosen, columns, blocks), is_packed)
+    yield _block("run-index", _index(chosen, columns, blocks, textless=textless), is_packed)
     for number, block in enumerate(blocks):
         yield _block(f"block-{number}", _array(entry.record for entry in block), is_packed)
 
@@ -50,7 +50,7 @@ def _chunks(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
         yield chunk
 
 
-def _index(chosen: Chosen, columns: ColumnSet, blocks: Sequence[Sequence[Entry]]) -> str:
+def _index(chosen: Chosen, columns: ColumnSet, blocks: Sequence[Sequence[Entry]], *, textless: bool) -> str:
     facets = _facets(chosen.entries)
     sources = {
         source: place for place, source in enumerate(sorted({entry.source for entry in chosen.entries}))
@@ -62,6 +62,7 @@ def _index(chosen: Chosen, columns: ColumnSet, blocks: Sequence[Sequence[Entry]]
         "sources": list(sources),
         "facets": [{"key": key, "values": list(values)} for key, values in facets.items()],
         "blocks": [len(block) for block in blocks],
+        "textless": textless,
     }
     rows = _array(_row(entry, facets, sources) for entry in chosen.entries)
     return f'{island_json(facts)[:-1]},"dialogues":{rows}}}'

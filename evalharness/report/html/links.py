@@ -32,6 +32,13 @@ def filter_link(**parts: JsonScalar) -> str:
     return "#?" + "&".join(given)
 
 
+def slice_link(column: int, key: str, value: str) -> str:
+    """The address of a column's items in a slice, worst first."""
+    if key == "system":
+        return filter_link(c=column, s="scored", system=value, sort="worst")
+    return f"{filter_link(c=column, s='scored', sort='worst')}&x={encode_id(key)}:{encode_id(value)}"
+
+
 def _encode_char(char: str) -> str:
     if "\ud800" <= char <= "\udfff":
         return f"~{ord(char):04X}"

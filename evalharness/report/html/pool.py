@@ -64,12 +64,13 @@ class Pool:
 
 
 class Pools:
-    """Four pools that compete for a page: dialogues with failures, with the lowest values, with the widest disagreement
-    between judges, and a random sample of all, which fills what the others leave."""
+    """Five pools that compete for a page: dialogues that a gate or labels point at, with failures, with the lowest
+    values, with the widest disagreement between judges, and a random sample, which fills what the others leave."""
 
     def __init__(self, cap: Cap) -> None:
         self._cap = cap
         self._pools = {
+            "marked": Pool(cap.share(0.2)),
             "failures": Pool(cap.share(0.2)),
             "lowest": Pool(cap.share(0.35)),
             "spread": Pool(cap.share(0.15)),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from evalharness.core.canonical import sha256_text
 from evalharness.report.html.columns import ColumnSet
-from evalharness.report.html.entries import Entry, make_entry, reading_text
+from evalharness.report.html.entries import NO_MARKS, Entry, Marks, make_entry, reading_text
 from evalharness.report.html.interest import Interest, Low, interest_of
 from evalharness.report.html.island import PackedSize
 from evalharness.report.html.joining import Joined
@@ -36,13 +36,15 @@ class Lowest:
 @dataclass(frozen=True, slots=True)
 class Chosen:
     """The entries that the page holds, in the order of the dialogues, and facts of the whole run: its dialogues, scored
-    turns, items with a failure, items with evidence that was not found, and what is worth reading first."""
+    turns, items with a failure, with evidence that was not found and with an unsure verdict, and what is worth reading
+    first."""
 
     entries: tuple[Entry, ...]
     dialogues: int
     turns: int
     failed: int = 0
     unfound: int = 0
+    uncertain: int = 0
     lowest: tuple[Lowest, ...] = ()
 
     @property
@@ -94,13 +96,15 @@ class _Everything:
 class Selector:
     """Takes dialogues one by one; :meth:`chosen` says what the page holds."""
 
-    def __init__(self, columns: ColumnSet, cap: Cap) -> None:
+    def __init__(self, columns: ColumnSet, cap: Cap, marks: Marks = NO_MARKS) -> None:
         self._columns = columns
+        self._marks = marks
+        self._marked = frozenset(name for items in marks.values() for name, _ in items)
         self._seed = cap.seed
         self._all = _Everything(cap)
         self._pools = Pools(cap)
         self._overflown = False
-        self._dialogues = self._turns = self._failed = self._unfound = 0
+        self._dialogues = self._turns = self._failed = self._unfound = self._uncertain = 0
         self._lowest: list[tuple[float, str, Lowest]] = []
 
     def offer(self, joined: Joined) -> None:
@@ -111,11 +115,13 @@ class Selector:
         chance = sha256_text(f"{self._seed}:{joined.stored.body}")
         self._note_low(joined, interest.low, chance)
         ranks = _ranks(interest, chance)
+        if joined.rows and joined.rows[0].dialogue in self._marked:
+            ranks["marked"] = (0.0, chance)
         if self._overflown:
             if self._pools.wants(ranks):
-                entry = make_entry(order, joined, self._columns)
+                entry = make_entry(order, joined, self._columns, self._marks)
                 self._pools.push(ranks, Weighed(entry, self._all.size_of(entry)))
-        elif not self._all.add(make_entry(order, joined, self._columns), ranks):
+        elif not self._all.add(make_entry(order, joined, self._columns, self._marks), ranks):
             self._all.into(self._pools)
             self._overflown = True
 
@@ -128,6 +134,7 @@ class Selector:
             self._turns,
             self._failed,
             self._unfound,
+            self._uncertain,
             tuple(lowest for _, _, lowest in self._lowest),
         )
 
@@ -136,6 +143,7 @@ class Selector:
         self._turns += len({row.turn for row in joined.rows if row.turn is not None})
         self._failed += interest.failed
         self._unfound += interest.unfound
+        self._uncertain += interest.uncertain
 
     def _note_low(self, joined: Joined, low: Low | None, chance: str) -> None:
         if low is None or low.share == 1.0:
@@ -158,9 +166,9 @@ def _ranks(interest: Interest, chance: str) -> dict[str, Rank]:
     return ranks
 
 
-def choose(joined: Iterable[Joined], columns: ColumnSet, cap: Cap) -> Chosen:
+def choose(joined: Iterable[Joined], columns: ColumnSet, cap: Cap, marks: Marks = NO_MARKS) -> Chosen:
     """The dialogues that the page holds."""
-    selector = Selector(columns, cap)
+    selector = Selector(columns, cap, marks)
     for one in joined:
         selector.offer(one)
     return selector.chosen()

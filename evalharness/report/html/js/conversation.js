@@ -253,7 +253,7 @@ class Conversation {
       ),
       ...hitMarks(text, terms),
     ];
-    return messageContent(message, marker, this.answers.get(message.tool_call_id) ?? message.name);
+    return messageContent(message, marker, this.answers.get(message.tool_call_id) ?? message.name, this.run.textless);
   }
 
   /** What the outcomes of the chosen turn (or of the whole dialogue) quote, by message. */

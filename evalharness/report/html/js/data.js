@@ -7,6 +7,8 @@ const SKIPPED = 3;
 const WHOLE = -1;
 const INVISIBLE = 1;
 const HASHED_ID = 2;
+/** What is known of an item from elsewhere, by its bit in the file. */
+const MARKED = { new: 1, human: 2, uncertain: 4 };
 
 /** A data block: JSON as it stands, or packed where that makes the file smaller. */
 const readIsland = async (id) => {
@@ -32,6 +34,7 @@ const readRun = async () => {
     itemDialogue: new Int32Array(size),
     itemTurn: new Int32Array(size),
     snippets: new Array(size),
+    marks: new Uint8Array(size),
     values: raw.columns.map(() => new Float64Array(size).fill(NaN)),
     status: raw.columns.map(() => new Uint8Array(size)),
     why: raw.columns.map(() => new Uint8Array(size)),
@@ -59,10 +62,11 @@ const readRun = async () => {
       end: item + items.length,
     });
     run.byId.set(id, n);
-    for (const [turn, snippet, cells, unfound, split] of items) {
+    for (const [turn, snippet, cells, unfound, split, marks] of items) {
       run.itemDialogue[item] = n;
       run.itemTurn[item] = turn;
       run.snippets[item] = snippet;
+      run.marks[item] = marks ?? 0;
       cells.forEach((cell, column) => readCell(run, column, item, cell));
       for (const column of unfound ?? []) run.unfound[column].add(item);
       for (const [column, apart] of split ?? []) run.split[column].set(item, apart);

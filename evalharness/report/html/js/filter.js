@@ -50,6 +50,8 @@ const itemTest = (run, search, filter) => {
     const outcome = outcomeTest(run, filter);
     tests.push((item) => columns.some((column) => outcome(column, item)));
   }
+  const bit = MARKED[filter.flag];
+  if (bit) tests.push((item) => (run.marks[item] & bit) !== 0);
   const narrow = tests.length ? (item) => tests.every((test) => test(item)) : null;
   const terms = searchTerms(filter.q);
   const all = (item) => (!narrow || narrow(item)) && (!terms.length || search.inItem(item, terms));

@@ -96,7 +96,8 @@ const metadataList = (metadata) =>
   );
 
 /** What a message says and calls; `marker` finds what to mark in a text of it, `answers` is the tool that it answers. */
-const messageContent = (message, marker, answers) => {
+const messageContent = (message, marker, answers, leftOut = false) => {
+  if (leftOut) return [el("p", { class: "none" }, "(text left out)")];
   const calls = (message.tool_calls ?? []).map((call) =>
     toolText("calls", call.function.name, call.function.arguments, marker),
   );

@@ -10,6 +10,9 @@ const SORTS = [
 ];
 const FLAGS = [
   ["", "any"],
+  ["new", "newly failing"],
+  ["human", "judge ≠ human"],
+  ["uncertain", "uncertain verdict"],
   ["unfound", "evidence not found"],
   ["split", "panel disagrees"],
   ["invisible", "invisible characters"],
