@@ -1,6 +1,7 @@
 """The HTML report of a large run: `python bench/report.py [scored turns]`.
 
-Writes a page of so many scored turns (20,000 unless told) with one judge's rationales and evidence and eight metrics.
+Writes a page of so many scored turns (20,000 unless told) with one judge's rationales and evidence and eight metrics,
+a gate and labels.
 It prints the seconds to write it, the growth of the peak resident memory, the file's size, and from Chromium the first
 paint, the time until the dialogues can be used, and the times of filters, sorts and text searches, each until the next
 frame is painted, with the processor time that the page took for it: on a busy machine that is the figure to go by.
@@ -9,6 +10,7 @@ Words are drawn with the frequencies of natural text, so packing gains what it g
 
 from __future__ import annotations
 
+import json
 import random
 import resource
 import statistics
@@ -20,13 +22,14 @@ from pathlib import Path
 from typing import Any
 
 from evalharness.analysis.build import analyse
+from evalharness.analysis.slices import facets_of
 from evalharness.analysis.types import RunFacts
 from evalharness.core import native
 from evalharness.core.canonical import canonical_json
 from evalharness.core.dialogue import Dialogue, Document, Message, Unit
 from evalharness.core.scores import OVERALL, Cause, Column, Evidence, Failure, Result, Score
 from evalharness.data.ledger.store import OutcomeRow, StoredDialogue
-from evalharness.report.page import report_page
+from evalharness.report.page import PageOptions, report_page
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 TURNS_EACH = 4
@@ -132,20 +135,32 @@ def run(turns: int) -> tuple[list[StoredDialogue], list[OutcomeRow]]:
     return stored, rows
 
 
+def beside() -> PageOptions:
+    """A gate that found a drop, and labels: what the first screen shows beside the scores."""
+    from tests.report.page_beside import standing
+
+    return PageOptions("Bench", standing=standing(item=("d000001", 2)))
+
+
 def write(path: Path, turns: int) -> None:
     """Write the page and print what it took."""
     stored, rows = run(turns)
     facts = RunFacts(len(stored), turns, len(stored) // 2, ("v0", "v1", "v2"), ("talks.jsonl",), 0, ())
-    analysis = analyse(facts, columns(), rows, dict.fromkeys(columns(), turns))
+    facets = {one.seq: tuple(facets_of(json.loads(one.body)["metadata"])) for one in stored}
+    analysis = analyse(
+        facts, columns(), rows, dict.fromkeys(columns(), turns), (), lambda row: facets[row.seq]
+    )
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    start = time.perf_counter()
+    start, worked = time.perf_counter(), time.process_time()
     with path.open("w", encoding="utf-8") as out:
-        out.writelines(report_page(analysis, columns(), iter(stored), iter(rows)))
-    seconds = time.perf_counter() - start
+        out.writelines(report_page(analysis, columns(), iter(stored), iter(rows), beside()))
+    seconds, worked = time.perf_counter() - start, time.process_time() - worked
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     raw = sum(len(one.body) for one in stored) / 1e6
     print(f"{turns:,} scored turns in {len(stored):,} dialogues ({raw:.1f} MB of dialogues)")
-    print(f"written in {seconds:.1f} s, peak memory +{grown:.0f} MB, file {path.stat().st_size / 1e6:.1f} MB")
+    print(
+        f"written in {seconds:.1f} s (processor {worked:.1f} s), peak memory +{grown:.0f} MB, file {path.stat().st_size / 1e6:.1f} MB"
+    )
 
 
 READY = "#explorer:not([hidden]) #list-status:not(:empty)"

@@ -42,6 +42,14 @@ def chromium() -> Iterator[Any]:
         yield browser
 
 
+def said(value: int, quote: str) -> str:
+    """What a judge answers about helpfulness, with the words that it goes by."""
+    evidence = [{"message": "M1", "quote": quote}]
+    return json.dumps(
+        {"helpfulness": {"evidence": evidence, "rationale": "It names a city.", "value": value}}
+    )
+
+
 @pytest.fixture
 def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
@@ -61,7 +69,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     lines = [{"judge": "someone"}] + [
         {"dialogue": f"d{n}", "turn": 1, "criterion": c, "outputs": outputs}
         for n in range(6)
-        for c, outputs in (("helpfulness", [1 + n % 3]), ("polite", ["yes"]))
+        for c, outputs in (("helpfulness", [said(1 + n % 3, f"In Lyon, {n}")]), ("polite", ["yes"]))
     ]
     Path("recorded.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     ran = run(
@@ -85,8 +93,17 @@ def test_from_the_report_to_labels_that_agree_reads_by_keyboard_alone(chromium: 
     made = run("label", "run", "--rubric", "tiny.yaml")
     assert made.code == 0, made.err
     assert "6 of 6 items" in made.out
-    with visit(chromium, work / "run" / "report.html", "#d0/1") as report:
-        report.until("document.querySelector('.message.scored') !== null")
+    with visit(chromium, work / "run" / "report.html") as report:
+        report.page.wait_for_selector("#list-status:not(:empty)")
+        tab_to(report.page, "document.activeElement.matches('.first a')")
+        assert report.page.evaluate("document.activeElement.textContent").startswith("d0")  # the worst of all
+        report.page.keyboard.press("Enter")
+        report.page.wait_for_selector("#m-1.chosen .evidence-mark")
+        assert report.page.locator("#m-1 .evidence-mark").inner_text() == "In Lyon, 0"
+        report.page.keyboard.press("x")
+        report.until("document.querySelector('#m-1 .rationale')?.checkVisibility()")
+        report.page.keyboard.press("j")
+        report.until("document.querySelector('#dialogue-title').textContent !== 'd0'")
     with visit(chromium, work / "run" / "label.html", accept_downloads=True) as seen:
         keys = seen.page.keyboard
         seen.until("document.activeElement.id", "rater")
@@ -112,6 +129,15 @@ def test_from_the_report_to_labels_that_agree_reads_by_keyboard_alone(chromium: 
     agreed = run("agree", "run", "--labels", "labels.csv", "--json")
     assert agreed.code == 0, agreed.err
     assert "helpfulness" in agreed.out
+
+
+def tab_to(page: Any, reached: str) -> None:
+    """Press Tab until the focus is there, as somebody without a mouse does."""
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate(reached):
+            return
+    raise AssertionError(f"no way by keyboard to {reached}")
 
 
 def test_undo_and_what_the_browser_keeps(chromium: Any, work: Path):

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from evalharness.analysis.build import analyse
+from evalharness.analysis.slices import facets_of
 from evalharness.analysis.types import Analysis, RunFacts
 from evalharness.core import native
 from evalharness.core.canonical import canonical_json
@@ -94,7 +95,8 @@ def make_run(
         "notes": (),
         **facts,
     })  # fmt: skip
-    analysis = analyse(run, columns, rows, {**counts, **(items or {})})
+    facets = {place: tuple(facets_of(d.metadata)) for d, place in ((d, places[d.id]) for d in ordered)}
+    analysis = analyse(run, columns, rows, {**counts, **(items or {})}, (), lambda row: facets[row.seq])
     return Run(analysis, columns, stored, rows)
 
 

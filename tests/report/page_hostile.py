@@ -7,6 +7,8 @@ from dataclasses import replace
 
 from evalharness.core.dialogue import Dialogue, Document, Message, Tool, ToolCall, Unit
 from evalharness.core.scores import OVERALL, Cause, Column, Evidence, Failure, Result, Score, Skip, SkipReason
+from evalharness.report.html.strips import Execution
+from tests.report.page_beside import standing
 from tests.report.page_data import Key, Run, make_run
 
 
@@ -15,12 +17,13 @@ def hostile_run(payloads: Sequence[str]) -> Run:
 
     A number keeps apart what must differ: ids, systems and names of judges.
     """
-    talks = [_talk(text, number) for number, text in enumerate(payloads)]
+    talks = [_talk(text, number, payloads[0]) for number, text in enumerate(payloads)]
     columns = {number: _columns(text, number) for number, text in enumerate(payloads)}
     results: dict[Key, tuple[Result, ...]] = {}
     for number, text in enumerate(payloads):
         results[talks[number].id, 1, number] = _said(text)
         results[talks[number].id, 3, number] = _failed(text)
+    results[talks[1 % len(talks)].id, 1, 0] = _said(payloads[0])  # two slices of one column
     run = make_run(
         talks, columns, results, partial=payloads[0], toy_judges=(payloads[0],), sources=(payloads[0],),
         notes=((payloads[0], 1),),
@@ -29,7 +32,21 @@ def hostile_run(payloads: Sequence[str]) -> Run:
     return replace(run, stored=stored)
 
 
-def _talk(text: str, number: int) -> Dialogue:
+def hostile_page(payloads: Sequence[str]) -> str:
+    """The page of such a run, with gate, labels, masked kinds and warnings that hold the texts as well."""
+    run = hostile_run(payloads)
+    first = payloads[0]
+    columns = _columns(first, 0)
+    beside = standing(
+        judge=columns[0].scorer, rubric=columns[0].rubric, criterion=columns[0].criterion, text=first,
+        item=(f"00000{first}", 1),
+    )  # fmt: skip
+    noted = replace(beside, gate_note=first, agreement_note=first)
+    execution = Execution(seconds=3.0, requests=2, cost=None, warnings=(first,), version=first)
+    return run.page(title=first, standing=noted, execution=execution, masked={first: 3})
+
+
+def _talk(text: str, number: int, first: str) -> Dialogue:
     unique = f"{number:05d}{text}"
     document = Document(text, text)
     return Dialogue(
@@ -38,7 +55,8 @@ def _talk(text: str, number: int) -> Dialogue:
         goal=text,
         tools=(Tool(text, text, {text: text}),),
         context=(document,),
-        metadata={"system": f"s{number % 3}{text}", "lang": text if number % 2 else "en", f"k{text}": text},
+        metadata={"system": f"s{number % 3}{text}", "lang": text if number % 2 else "en", f"k{text}": text,
+                  f"slice{first}": f"{number % 2}{first[:50]}"},
         messages=(
             Message("user", text, id=text, name=text),
             Message(

@@ -12,7 +12,7 @@ from evalharness.core.text import has_invisible
 from evalharness.report.html.island import island_json
 from evalharness.report.html.meanings import MEANINGS
 from tests.report.page_dom import islands, parse, shape, visible_text
-from tests.report.page_hostile import hostile_run
+from tests.report.page_hostile import hostile_page, hostile_run
 from tests.report.payloads import PAYLOADS
 
 _BATCH = 40
@@ -32,9 +32,8 @@ def test_there_are_payloads_enough():
 
 
 def _check(payloads: Sequence[str]) -> None:
-    title = payloads[0]
-    page = hostile_run(payloads).page(title=title)
-    plain = hostile_run(_harmless(payloads)).page(title="word")
+    page = hostile_page(payloads)
+    plain = hostile_page(_harmless(payloads))
     assert shape(parse(page)) == shape(parse(plain))
     index = islands(page)["run-index"]
     assert sorted(row[0] for row in index["dialogues"]) == sorted(

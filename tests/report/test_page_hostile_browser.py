@@ -9,7 +9,7 @@ import pytest
 
 from evalharness.core.text import has_invisible
 from tests.browser import visit
-from tests.report.page_hostile import hostile_run
+from tests.report.page_hostile import hostile_page
 from tests.report.payloads import PAYLOADS, SHARPEST
 
 pytestmark = pytest.mark.browser
@@ -38,7 +38,7 @@ WALK = """async ([count]) => {
 
 def _walk(chromium: Any, path: Path, payloads: tuple[str, ...]) -> tuple[list[str], str]:
     """Reads every dialogue from first to last; the shapes of the conversations and of the list with its controls."""
-    path.write_text(hostile_run(payloads).page(title=payloads[0]), encoding="utf-8")
+    path.write_text(hostile_page(payloads), encoding="utf-8")
     with visit(chromium, path) as seen:
         page = seen.page
         page.wait_for_selector("#explorer:not([hidden]) #list-status:not(:empty)", state="attached")

@@ -45,7 +45,7 @@ const quoteMarks = (text, quote, kind, title) => {
 /** Where searched words stand. */
 const hitMarks = (text, terms) => {
   if (!terms.length) return [];
-  const pattern = terms.map((term) => term.replace(/[\\^$.*+?()[\]{}|/-]/gu, "\\$&")).join("|");
+  const pattern = terms.map((term) => term.replace(/[\\^$.*+?()[\]{}|/]/gu, "\\$&")).join("|");
   return [...text.slice(0, MOST_SEARCHED).matchAll(new RegExp(pattern, "giu"))].map((match) => ({
     from: match.index,
     to: match.index + match[0].length,
