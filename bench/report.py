@@ -158,8 +158,9 @@ def write(path: Path, turns: int) -> None:
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     raw = sum(len(one.body) for one in stored) / 1e6
     print(f"{turns:,} scored turns in {len(stored):,} dialogues ({raw:.1f} MB of dialogues)")
+    size = path.stat().st_size / 1e6
     print(
-        f"written in {seconds:.1f} s (processor {worked:.1f} s), peak memory +{grown:.0f} MB, file {path.stat().st_size / 1e6:.1f} MB"
+        f"written in {seconds:.1f} s (processor {worked:.1f} s), peak memory +{grown:.0f} MB, file {size:.1f} MB"
     )
 
 

@@ -51,8 +51,23 @@ def main() -> None:
                 cli, ["score", data, "--metric", "bleu,chrf", "--out", str(Path(folder) / name), "--quiet"]
             )
         guarded(cli, ["diff", str(Path(folder) / "sample"), str(Path(folder) / "degraded")])
-        _shot(browser, (Path(folder) / "degraded" / "diff.html").as_uri(), "diff-light.png", 1280, 900)
+        diff = (Path(folder) / "degraded" / "diff.html").as_uri()
+        _shot(browser, diff, "diff-light.png", 1280, 900)
+        _shot(browser, diff, "diff-dark.png", 1280, 900, dark=True)
+        _shot(browser, diff, "diff-phone.png", 390, 800)
+        _beside(browser, Path(folder))
         browser.close()
+
+
+def _beside(browser: Browser, folder: Path) -> None:
+    """The first screen with a gate and labels: chrF against the references, labels by construction."""
+    data = Path(__file__).parents[1] / "datasets"
+    for name in ("sample", "degraded"):
+        score = ["score", str(data / f"{name}.jsonl"), "--metric", "chrf,words,overlap_context"]
+        guarded(cli, [*score, "--out", str(folder / f"{name}-beside"), "--quiet"])
+    run = str(folder / "degraded-beside")
+    guarded(cli, ["report", run, "--baseline", str(folder / "sample-beside")])
+    _shot(browser, (Path(run) / "report.html").as_uri(), "report-gate.png", 1280, 760)
 
 
 def _shot(

@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from evalharness.analysis.pairwise import Comparison, PairwiseAnalysis, contest
 from evalharness.api.folder import RunFolder
+from evalharness.api.redacting import Masking, Redaction
 from evalharness.api.version import version
 from evalharness.core.canonical import Json
 from evalharness.core.dialogue import Dialogue, Item, TurnChoice
@@ -29,7 +30,7 @@ from evalharness.engine.budget import Budget, check_priced
 from evalharness.engine.ingest import ingest
 from evalharness.engine.judging import Stopped
 from evalharness.engine.pairs import Match, Matched, match_all, pair_scorer_key, run_pair_judges
-from evalharness.engine.plan import Limits, check_same_facts
+from evalharness.engine.plan import REDACT, Limits, check_same_facts
 from evalharness.engine.progress import Progress, Silent
 from evalharness.engine.run import Finished, Interrupt, run_asking
 from evalharness.errors import InputError, Problem, UsageError
@@ -69,6 +70,7 @@ class PairwiseJob:
     retry_failed: bool = False
     use_cache: bool = True
     epoch: str = ""
+    redaction: Redaction | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,9 @@ def run_pairwise(
     folder = RunFolder(private_folder(job.out))
     with exclusive(folder.path), Ledger(folder.ledger) as ledger, ExitStack() as stack:
         check_same_facts(ledger.get("plan"), _facts(job, judges), str(folder.path))
-        ingest(ledger, _rows(job, stdin), folder.rejects, skip_bad=job.skip_bad_lines, update=False)
+        masking = None if job.redaction is None else Masking(job.redaction)
+        rows = _rows(job, stdin) if masking is None else masking.rows(_rows(job, stdin))
+        ingest(ledger, rows, folder.rejects, skip_bad=job.skip_bad_lines, update=False)
         ledger.set("plan", _facts(job, judges))
         ledger.set("kind", "pairwise")
         systems = _systems(ledger)
@@ -113,6 +117,7 @@ def run_pairwise(
         finished = run_asking(work, desk, clients, progress or Silent())
         analysis = _analyse(ledger, judges, systems, matched, _partial(finished))
         warnings = tuple(dict.fromkeys(w for client in clients for w in client.warnings))
+        warnings = warnings if masking is None else (*warnings, masking.words)
         _write(folder, ledger, judges, matched, analysis, desk, time.monotonic() - started, warnings)
     return PairwiseResult(folder, analysis, finished, warnings)
 
@@ -138,6 +143,8 @@ def _facts(job: PairwiseJob, judges: Sequence[PairJudge]) -> dict[str, Json]:
         "--turns": job.turns.value,
         "epoch": job.epoch,
     }
+    if job.redaction is not None:
+        facts[REDACT] = job.redaction.redactor.facts
     for judge in judges:
         name = f"judge {judge.name} on {judge.rubric.name}"
         if name in facts:

@@ -15,10 +15,9 @@ from evalharness.core.redaction.redactor import Redactor, Scope
 from evalharness.data.dialogues import Read, Rejected
 from evalharness.data.files import atomic
 from evalharness.data.ledger.store import Ledger
+from evalharness.engine.plan import REDACT
 from evalharness.errors import RunConflictError, UsageError
-
-FACT = "--redact"
-"""The name under which a run's plan says what was masked."""
+from evalharness.report.console import masked_line
 
 _COUNTED = "redaction"
 _ID_NOTE = "the id looks like personal data or a secret; ids are not masked"
@@ -54,6 +53,11 @@ class Masking:
         """What the run keeps: dialogues with something masked, and how often each kind was."""
         return {"dialogues": self._dialogues, "masked": dict(sorted(self._counts.items()))}
 
+    @property
+    def words(self) -> str:
+        """What was masked, in a line."""
+        return masked_line(sorted(self._counts.items()))
+
     def rows(self, rows: Iterator[Read | Rejected]) -> Iterator[Read | Rejected]:
         """The rows with everything masked; the map is written when the last one was read."""
         if self._redaction.map_file is None:
@@ -87,7 +91,7 @@ def _map_lines(dialogue: str, scope: Scope) -> Iterator[str]:
 
 def check_not_added(stored: Json, wanted: Json, folder: str) -> None:
     """A folder that holds dialogues masked otherwise can't follow: SQLite keeps what was deleted for a while."""
-    if isinstance(stored, dict) and stored.get(FACT) != wanted:
+    if isinstance(stored, dict) and stored.get(REDACT) != wanted:
         raise RunConflictError(
             f"{folder} holds dialogues that were masked otherwise or not at all", fix="Use another --out."
         )

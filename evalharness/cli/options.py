@@ -79,6 +79,15 @@ def redact_options(command: F) -> F:
     return command
 
 
+def redact_map_option(command: F) -> F:
+    """Where the way back from placeholders is kept."""
+    return click.option(
+        "--redact-map",
+        metavar="FILE",
+        help="Write what stands behind each placeholder to FILE, readable by you alone (turns --redact on).",
+    )(command)
+
+
 def redaction_of(options: Mapping[str, Any]) -> Any:
     """The redaction that the options describe; None for none."""
     from evalharness.api.redacting import Redaction

@@ -16,6 +16,9 @@ from evalharness.cli.options import (
     pairs,
     quiet_option,
     reading_options,
+    redact_map_option,
+    redact_options,
+    redaction_of,
     split_commas,
 )
 from evalharness.errors import ExitCode
@@ -36,6 +39,8 @@ _TERM = 15
 )  # fmt: skip
 @click.option("--whole", is_flag=True, help="Compare whole dialogues instead of replies.")
 @reading_options
+@redact_options
+@redact_map_option
 @click.option(
     "--turns", type=click.Choice(["all", "last", "referenced"]), default="all", show_default=True,
     help="Which assistant turns are compared.",
@@ -135,6 +140,7 @@ def make_job(options: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
         retry_failed=options["retry_failed"],
         use_cache=not options["no_cache"],
         epoch=options["epoch"],
+        redaction=redaction_of(options),
     )
 
 

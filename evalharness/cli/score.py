@@ -17,6 +17,7 @@ from evalharness.cli.options import (
     pairs,
     quiet_option,
     reading_options,
+    redact_map_option,
     redact_options,
     redaction_of,
     split_commas,
@@ -39,11 +40,7 @@ _TERM = 15
 @click.option("-r", "--rubric", multiple=True, metavar="NAME|FILE", help="A rubric (repeats).")
 @reading_options
 @redact_options
-@click.option(
-    "--redact-map",
-    metavar="FILE",
-    help="Write what stands behind each placeholder to FILE, readable by you alone (turns --redact on).",
-)
+@redact_map_option
 @click.option(
     "--turns",
     type=click.Choice(["all", "last", "referenced"]),

@@ -18,6 +18,10 @@ SHARD = "--shard"
 """The fact of a run that names its piece; pieces differ in nothing else."""
 
 
+REDACT = "--redact"
+"""The fact of a run that says what is masked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Bounds of a run.
@@ -70,7 +74,7 @@ class RunPlan:
         if self.shard:
             facts[SHARD] = self.shard
         if self.redaction is not None:
-            facts["--redact"] = self.redaction
+            facts[REDACT] = self.redaction
         for columns in self.column_sets:
             facts[title(columns)] = [column.signature for column in columns]
         return facts

@@ -215,3 +215,20 @@ def test_a_damaged_older_ledger_is_refused(tmp_path: Path):
         raw.execute("DROP INDEX attempts_by_scorer")
     with pytest.raises(StorageError, match="its tables are not those of a ledger"):
         Ledger(path)
+
+
+def test_the_fingerprint_follows_dialogues_and_outcomes_and_not_their_order(tmp_path):
+    def made(name, order, value=1.0, text="Hi"):
+        with Ledger(tmp_path / name) as ledger:
+            with ledger.transaction():
+                for place in order:
+                    ledger.add_dialogue(Dialogue(f"d{place}", (Message("user", text),)), "in.jsonl", 1)
+            number = ledger.scorer("key", (COLUMN,))
+            for seq in (1, 2):
+                ledger.put(number, ItemRef(seq, None), [Score(value)])
+            return ledger.fingerprint([number]), ledger.fingerprint([])
+
+    assert made("a", (1, 2)) == made("b", (2, 1))
+    assert made("a2", (1, 2))[0] != made("c", (1, 2), value=2.0)[0]
+    assert made("a3", (1, 2))[1] == made("d", (1, 2), value=2.0)[1]
+    assert made("a4", (1, 2))[1] != made("e", (1, 2), text="Ho")[1]

@@ -105,7 +105,9 @@ def test_nothing_planted_leaves_or_is_stored(server: Faultd, alone: Path) -> Non
     assert leaks(server.bodies) == []
     assert leaks(*files(alone)) == []
     assert leaks(ran.out.encode(), ran.err.encode()) == []
-    assert {"run.log", "report.html", "verdicts.sqlite"} & {p.name for p in alone.rglob("*")} >= {"run.log"}
+    written = {path.name for path in alone.rglob("*") if path.is_file()}
+    assert {"run.log", "run.sqlite", "report.html", "scores.jsonl", "report.json"} <= written
+    assert any(path.is_file() for path in (alone / "cache").rglob("*"))
 
 
 def test_what_was_masked_is_counted(server: Faultd) -> None:
@@ -228,3 +230,17 @@ def test_bad_patterns_are_usage_errors(server: Faultd) -> None:
     assert ran.code == 2
     assert "given twice" in ran.err
     assert server.count == 0
+
+
+def test_pairwise_masks_as_score_does(server: Faultd, alone: Path) -> None:
+    for name in ("old", "new"):
+        Path(f"{name}.jsonl").write_text(json.dumps(DIALOGUE) + "\n", encoding="utf-8")
+    ran = run(
+        "pairwise", "old.jsonl", "new.jsonl", "-r", "mt-bench-pair", "-j", f"j=openai:m@{server.url}", "-o", "out",
+        "--redact", "--redact-pattern", CUSTOM,
+    )  # fmt: skip
+    assert ran.code == 0, ran.err
+    assert "masked: 2 CARD" in ran.err
+    assert b"[EMAIL-" in server.bodies
+    assert leaks(server.bodies) == []
+    assert leaks(*(path.read_bytes() for path in Path("out").iterdir())) == []

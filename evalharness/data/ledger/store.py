@@ -297,16 +297,17 @@ class Ledger:
             )
 
     def fingerprint(self, scorers: Iterable[int]) -> str:
-        """A hash of all dialogues and of what these scorers said about them: equal as long as nothing has changed."""
+        """A hash of all dialogues and of what these scorers said about them; the input's order does not matter."""
         found = hashlib.sha256()
         for (stored,) in self._db.execute("SELECT hash FROM dialogues ORDER BY cluster, id"):
             found.update(str(stored).encode())
         wanted = set(scorers)
-        for row in self._db.execute(
-            "SELECT scorer, dialogue, turn, crc FROM outcomes ORDER BY dialogue, turn, scorer"
+        for number, *said in self._db.execute(
+            "SELECT s.no, d.hash, o.turn, s.key, o.body FROM dialogues d JOIN outcomes o ON o.dialogue = d.seq"
+            " JOIN scorers s ON s.no = o.scorer ORDER BY d.cluster, d.id, o.turn, s.key"
         ):
-            if row[0] in wanted:
-                found.update(repr(row).encode())
+            if number in wanted:
+                found.update(repr(said).encode("utf-8", "surrogatepass"))
         return found.hexdigest()[:32]
 
     def forget(self, scorer: int, items: Iterable[ItemRef]) -> None:
