@@ -148,7 +148,7 @@ def write(path: Path, turns: int) -> None:
     facts = RunFacts(len(stored), turns, len(stored) // 2, ("v0", "v1", "v2"), ("talks.jsonl",), 0, ())
     facets = {one.seq: tuple(facets_of(json.loads(one.body)["metadata"])) for one in stored}
     analysis = analyse(
-        facts, columns(), rows, dict.fromkeys(columns(), turns), (), lambda row: facets[row.seq]
+        facts, columns(), rows, dict.fromkeys(columns(), turns), facets=lambda row: facets[row.seq]
     )
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start, worked = time.perf_counter(), time.process_time()

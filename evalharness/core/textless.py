@@ -32,15 +32,21 @@ def textless_result(result: Result) -> Result:
     """The outcome without what a judge or a check wrote."""
     match result:
         case Score():
-            return replace(result, rationale=None, evidence=(), extra=None)
+            return replace(result, rationale=None, evidence=(), extra=_numbers(result.extra))
         case Failure():
-            return replace(result, detail="", raw=None)
+            return replace(result, detail="", raw=None, extra=_numbers(result.extra))
         case Skip():
             return replace(result, detail="")
 
 
 def _message(message: Message) -> Message:
     return Message(message.role, "", id=message.id, given=message.given)
+
+
+def _numbers(extra: Mapping[str, Json] | None) -> Mapping[str, Json] | None:
+    """What a protocol noted in numbers, like how far the members of a panel are apart."""
+    kept = {key: value for key, value in (extra or {}).items() if isinstance(value, bool | int | float)}
+    return kept or None
 
 
 def _plain(metadata: Mapping[str, Json]) -> dict[str, Json]:

@@ -96,7 +96,7 @@ def make_run(
         **facts,
     })  # fmt: skip
     facets = {place: tuple(facets_of(d.metadata)) for d, place in ((d, places[d.id]) for d in ordered)}
-    analysis = analyse(run, columns, rows, {**counts, **(items or {})}, (), lambda row: facets[row.seq])
+    analysis = analyse(run, columns, rows, {**counts, **(items or {})}, facets=lambda row: facets[row.seq])
     return Run(analysis, columns, stored, rows)
 
 

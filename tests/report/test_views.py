@@ -68,7 +68,10 @@ def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         with ledger.transaction():
             ledger.put(number, ItemRef(1, 1), [score] * width)
             ledger.put(
-                number, ItemRef(1, 3), [Failure(Cause.NO_VERDICT, canary("detail"), canary("raw"))] * width
+                number,
+                ItemRef(1, 3),
+                [Failure(Cause.NO_VERDICT, canary("detail"), canary("raw"), extra={"said": canary("extra")})]
+                * width,
             )
             ledger.put(number, ItemRef(1, 4), [Skip(SkipReason.CANNOT_ASSESS, canary("skip"))] * width)
     Path("labels.csv").write_text(

@@ -117,7 +117,7 @@ def _trust_strip(rows: Sequence[CriterionView]) -> Strip:
 def _slice_strip(slices: Slices) -> Strip:
     worst = slices.worst
     if worst is None:
-        text = f"none of {plural(slices.compared, 'slice')} stands out"
+        text = f"none stands out ({plural(slices.compared, 'comparison')})"
         return Strip("Worst slice", "", "", (Part(text, "#slices"),))
     text = f"{one_line(worst.key, 40)} = {one_line(worst.value, 40)}"
     said = f"{worst.criterion} {worst.difference} {worst.bounds} against the rest (n = {worst.scored:,})"
