@@ -16,6 +16,7 @@ from pathlib import Path
 from evalharness.api.agreeing import AgreeJob, AgreeResult, run_agree
 from evalharness.api.folder import open_run
 from evalharness.api.gating import GateJob, GateOutcome, run_gate
+from evalharness.api.rendering import render, stored_analysis
 from evalharness.api.scoring import ScoreJob
 from evalharness.api.snapshots import load_snapshot
 from evalharness.core.dialogue import TurnChoice
@@ -77,7 +78,10 @@ def prepare_judge(tell: Callable[[str], None]) -> str | None:
 
 
 def end_demo(out: Path) -> DemoEnd:
-    """Compare the run in ``out`` with the labels by construction, and gate its degraded half against the clean one."""
+    """Compare the run in ``out`` with the labels by construction, and gate its degraded half against the clean one.
+
+    The page is written again with what the labels say.
+    """
     labels = out / LABELS
     write_text(labels, _labels_of(out))
     agreement = run_agree(AgreeJob(out, (str(labels),)))
@@ -86,6 +90,8 @@ def end_demo(out: Path) -> DemoEnd:
     for path, system in ((clean, CLEAN), (degraded, DEGRADED)):
         write_baseline(path, only_system(whole, system))
     gate = run_gate(GateJob(degraded, clean, out=out))
+    with open_run(out) as (folder, ledger):
+        write_text(folder.page, render(folder, ledger, stored_analysis(ledger), "html"))
     return DemoEnd(agreement, gate, labels, clean, degraded)
 
 

@@ -24,6 +24,7 @@ from evalharness.analysis.agreement.types import (
 from evalharness.api.analysing import planned_columns
 from evalharness.api.views import View
 from evalharness.core.dialogue import Unit
+from evalharness.core.text import one_line
 from evalharness.data.ledger.store import Ledger
 from evalharness.report.html.standing import GateCriterion, GateSummary, Standing
 from evalharness.stats.estimate import Estimate
@@ -55,6 +56,8 @@ def _current(path: Path, command: str, fingerprint: str) -> tuple[dict[str, Any]
         return None, _unreadable(path.name, command)
     if not isinstance(found, dict):
         return None, _unreadable(path.name, command)
+    if "run_fingerprint" in found and found["run_fingerprint"] is None and isinstance(found.get("run"), str):
+        return None, f"{path.name} is about {one_line(found['run'], 60)}, not about this whole folder."
     if found.get("run_fingerprint") != fingerprint:
         return None, f"{path.name} is about earlier scores: run `evalharness {command}` again."
     return found, ""

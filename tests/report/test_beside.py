@@ -153,3 +153,12 @@ def test_slices_are_compared_and_the_worst_is_named(server: Faultd, folder: Path
     seen = words()
     assert "Worst slice lang = de ; chrf −" in seen.replace("de;", "de ;")
     assert "#?c=0&amp;s=scored&amp;sort=worst&amp;x=lang:de" in page()
+
+
+def test_a_gate_of_a_file_in_this_folder_is_said_and_not_shown(server: Faultd, folder: Path) -> None:
+    score(server, "new", 1)
+    for name in ("one", "two"):
+        assert run("baseline", "save", "new", "--out", f"{name}.json").code == 0
+    assert run("gate", "one.json", "--baseline", "two.json", "--out", "new", "-q").code == 0
+    run("report", "new")
+    assert "gate.json is about new, not about this whole folder." in words()
