@@ -11,11 +11,12 @@ from evalharness.api.folder import RunFolder
 from evalharness.api.version import version
 from evalharness.data.files import write_text
 from evalharness.data.ledger.store import Ledger
+from evalharness.data.parquet_out import write_parquet
 from evalharness.metrics.spec import parse_corpus_metrics
 from evalharness.report.document import report_json
 from evalharness.report.execution import execution_json
 from evalharness.report.page import report_page
-from evalharness.report.scores import csv_lines, outcome_lines
+from evalharness.report.scores import RECORD_FIELDS, csv_lines, outcome_lines, outcome_records
 
 FORMATS = ("json", "jsonl", "csv", "html")
 
@@ -52,6 +53,14 @@ def render(ledger: Ledger, analysis: Analysis, name: str) -> Iterable[str] | str
             return report_page(analysis, columns, ledger.sorted_dialogues(), ledger.outcomes(columns))
         case _:
             raise ValueError(f"there is no format {name!r}")
+
+
+def export_parquet(ledger: Ledger, path: Path) -> int:
+    """Write every outcome of a run as one row of a Parquet file; how many rows."""
+    columns = planned_columns(ledger)
+    return write_parquet(
+        path, outcome_records(ledger.outcomes(columns), columns, stored_curves(ledger)), RECORD_FIELDS
+    )
 
 
 def stored_analysis(ledger: Ledger) -> Analysis:

@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 
 from evalharness.core.text import log_safe
+from evalharness.errors import UsageError
 
-_FORMATS = ("html", "json", "jsonl", "csv")
+_FORMATS = ("html", "json", "jsonl", "csv", "parquet")
 
 
 @click.command("report")
@@ -20,10 +21,16 @@ _FORMATS = ("html", "json", "jsonl", "csv")
 def command(run: str, format: str, out: str | None) -> None:  # noqa: A002
     """Render a run again from its ledger, in any format."""
     from evalharness.api.folder import open_run
-    from evalharness.api.rendering import render, stored_analysis, target
+    from evalharness.api.rendering import export_parquet, render, stored_analysis, target
     from evalharness.data.files import write_text
 
     with open_run(run) as (folder, ledger):
+        if format == "parquet":
+            if out == "-":
+                raise UsageError("Parquet can't be written to stdout", fix="Name a file with --out.")
+            path = Path(out) if out else folder.path / "scores.parquet"
+            click.echo(log_safe(f"wrote {path}, {export_parquet(ledger, path)} rows"))
+            return
         text = render(ledger, stored_analysis(ledger), format)
         if out == "-":
             for piece in [text] if isinstance(text, str) else text:
