@@ -21,7 +21,7 @@ from evalharness.engine.progress import Progress
 from evalharness.engine.run import Finished
 from evalharness.errors import StorageError
 from tests.cli.runner import DATASETS, report, run
-from tests.faultd import RETRYABLE, Status, always, good, mixed
+from tests.faultd import RETRYABLE, Act, Answer, Seen, Status, always, good, mixed
 from tests.reliability.bench import PRICES, Bench, no_backoff
 
 Order = Callable[[list[list[Row]]], list[list[Row]]]
@@ -109,6 +109,38 @@ def test_the_sample_is_scored_alike(bench: Bench):
     assert ran.code == 0, ran.err
     for name in ("report.json", "scores.jsonl"):
         assert (bench.work / "r" / name).read_bytes() == (bench.work / "whole" / name).read_bytes()
+
+
+def test_a_panel_of_the_settings_is_weighed_over_all_blocks(bench: Bench):
+    bench.write(40)
+    members = [f"openai:{name}@{bench.server.url}" for name in ("m1", "m2", "m3")]
+    settings = {"judges": {"jury": {"panel": members, "combine": "weighted"}}}
+    (bench.work / "evalharness.yaml").write_text(json.dumps(settings))
+    options = ("--no-cache", "--judge", "jury")
+    assert bench.here("whole", *options).code == 0
+    ran = bench.here("r", *options, "--engine", "ray")
+    assert ran.code == 0, ran.err
+    assert bench.report("r") == bench.report("whole")
+
+
+def test_another_model_is_noticed_by_all_workers(bench: Bench):
+    names = {"m": 0}
+
+    def moving(seen: Seen) -> Act:
+        names["m"] += 1
+        return Answer(model="m-later" if names["m"] > 10 else "m")
+
+    bench.server.script = moving
+    ran = bench.here("r", "--no-cache", "--engine", "ray", "--concurrency", "2")
+    assert ran.code == 3
+    assert "m-later" in ran.err + ran.out
+    assert bench.server.count <= 12
+
+
+def test_batches_and_ray_exclude_each_other(bench: Bench):
+    ran = bench.here("r", "--engine", "ray", "--batch")
+    assert ran.code == 2
+    assert "--batch" in ran.err
 
 
 def test_a_block_that_comes_twice_is_asked_once(bench: Bench, monkeypatch: pytest.MonkeyPatch):
