@@ -2,10 +2,11 @@
 PYTHON ?= python3
 VENV ?= .venv
 BENCH_VENV ?= .venv-bench
+RAY_VENV ?= .venv-ray
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test test-slow lint types contract docs check bench performance reliability mutations screenshots clean
+.PHONY: demo test test-slow test-ray lint types contract docs check bench performance reliability mutations screenshots clean
 
 demo: $(VENV)/.run  ## score, compare with labels and gate sample dialogues with the local judge
 	@$(BIN)/evalharness demo --out reports/demo
@@ -15,7 +16,10 @@ test: $(VENV)/.dev  ## the test suite without the slow part
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 test-slow: $(VENV)/.dev  ## everything, the slow part included
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "slow or not slow"
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not ray"
+
+test-ray: $(RAY_VENV)/.dev  ## the tests that start a local Ray cluster, with Ray in an environment of its own
+	$(RAY_VENV)/bin/python -m pytest -q -n 0 -m ray tests/scaling
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -62,9 +66,14 @@ $(BENCH_VENV)/.run: pyproject.toml
 	$(BENCH_VENV)/bin/python -m pip --disable-pip-version-check install -q -e ".[fast]"
 	@touch $@
 
+$(RAY_VENV)/.dev: pyproject.toml
+	@$(PYTHON) -m venv $(RAY_VENV)
+	$(RAY_VENV)/bin/python -m pip --disable-pip-version-check install -q -e ".[dev,ray]"
+	@touch $@
+
 $(VENV)/.dev: $(VENV)/bin/python pyproject.toml
 	$(PIP) install -q --use-pep517 -e ".[dev]"
 	@touch $@ $(VENV)/.run
 
 clean:
-	rm -rf $(VENV) $(BENCH_VENV) reports/demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(BENCH_VENV) $(RAY_VENV) reports/demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

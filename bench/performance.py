@@ -42,6 +42,19 @@ VERDICT = {
     }
     for name, value in (("helpfulness", 4), ("relevance", "yes"), ("clarity", 5), ("courtesy", 4))
 }
+RUBRIC = """\
+rubric: one
+version: 1
+unit: turn
+about: "A support agent answers a customer of a carrier."
+criteria:
+  helpfulness:
+    question: "How far does the reply move the customer's problem forward?"
+    scale: ordinal
+    levels: {1: "Not at all.", 2: "A little.", 3: "In part.", 4: "Well, with a gap.", 5: "Fully."}
+    pass: ">=4"
+"""
+"""A rubric of one criterion, for which an item is one verdict."""
 GRACE = 3.0
 """Seconds that 10,000 cached verdicts may take."""
 PEAK = 400.0
@@ -144,7 +157,9 @@ def cached(place: Place, table: Table) -> None:
     """10,000 verdicts from the cache: the whole command, reports included, less the same command over one dialogue."""
     count = 10_000
     environment = place.environment("cache-10000")
-    judge = ["--judge", f"openai:judge@{place.url}/judge/v1", "--rubric", "support-reply", "--quiet"]
+    rubric = place.folder / "one.yaml"
+    rubric.write_text(RUBRIC)
+    judge = ["--judge", f"openai:judge@{place.url}/one/v1", "--rubric", rubric, "--quiet"]
     command = [sys.executable, "-m", "evalharness", "score", *judge, "--concurrency", "256"]
     subprocess.run(
         [*command, place.dialogues(count), "--out", place.folder / "fill"], env=environment, check=True
@@ -295,7 +310,8 @@ def main() -> int:
     table.rows += ["| work | bar | measured | |", "|---|---|---|---|"]
     with tempfile.TemporaryDirectory(prefix="evalharness-bench-") as scratch:
         folder = Path(scratch)
-        with server(folder, {"judge": json.dumps(VERDICT)}) as url:
+        answers = {"judge": VERDICT, "one": {"helpfulness": VERDICT["helpfulness"]}}
+        with server(folder, {name: json.dumps(answer) for name, answer in answers.items()}) as url:
             place = Place(folder, url, chosen.rounds)
             for name in chosen.rows or list(ROWS):
                 ROWS[name](place, table)

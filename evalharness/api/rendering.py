@@ -15,12 +15,13 @@ from evalharness.api.version import version
 from evalharness.api.views import View
 from evalharness.data.files import write_text
 from evalharness.data.ledger.store import Ledger
+from evalharness.data.parquet_out import write_parquet
 from evalharness.metrics.spec import parse_corpus_metrics
 from evalharness.report.document import report_json
 from evalharness.report.execution import execution_json
 from evalharness.report.html.strips import Execution
 from evalharness.report.page import PageOptions, report_page
-from evalharness.report.scores import csv_lines, outcome_lines
+from evalharness.report.scores import RECORD_FIELDS, csv_lines, outcome_lines, outcome_records
 
 FORMATS = ("json", "jsonl", "csv", "html")
 
@@ -94,6 +95,16 @@ def read_execution(path: Path) -> Execution | None:
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def export_parquet(ledger: Ledger, path: Path, view: View | None = None) -> int:
+    """Write every outcome of a run, as the view shows it, as one row of a Parquet file; how many rows."""
+    columns = planned_columns(ledger)
+    return write_parquet(
+        path,
+        outcome_records((view or View()).outcomes(ledger, columns), columns, stored_curves(ledger)),
+        RECORD_FIELDS,
+    )
 
 
 def stored_analysis(ledger: Ledger) -> Analysis:

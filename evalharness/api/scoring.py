@@ -31,10 +31,13 @@ from evalharness.data.rubrics import load_rubric
 from evalharness.engine.answering import Answering
 from evalharness.engine.asking import Desk
 from evalharness.engine.batch_rounds import Batching, check_batchable
+from evalharness.engine.blocks import WorkerJob
 from evalharness.engine.budget import Budget, check_priced, parse_share
 from evalharness.engine.estimate import JudgeEstimate, estimate
 from evalharness.engine.ingest import ingest
 from evalharness.engine.judging import item_count
+from evalharness.engine.keeping import KeeperJob
+from evalharness.engine.on_ray import Cluster, RayRun, check_ray, execute_on_ray
 from evalharness.engine.plan import (
     Limits,
     RunPlan,
@@ -69,6 +72,8 @@ class ScoreJob:
     model that would have to be reached stops its judge.
     ``redaction`` masks dialogues as they are read, so that neither judges nor the run folder see what it masks.
     ``batches`` says how providers' batch APIs are used; without it everything is asked live but what is in a batch.
+    ``offline`` answers from the verdict cache alone: a model that would have to be reached stops its judge.
+    ``cluster`` scores on Ray instead of in this process.
     """
 
     sources: tuple[str, ...]
@@ -95,6 +100,7 @@ class ScoreJob:
     calibration: Path | None = None
     redaction: Redaction | None = None
     batches: Batching | None = None
+    cluster: Cluster | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +129,8 @@ def run_score(job: ScoreJob, progress: Progress | None = None, stdin: BinaryIO |
     watcher = progress or Silent()
     plan = make_plan(job)
     curves = _curves(job, plan)
+    if job.cluster is not None:
+        check_ray(job.cluster)
     started = time.monotonic()
     folder = RunFolder(private_folder(job.out))
     with exclusive(folder.path), Ledger(folder.ledger) as ledger, ExitStack() as stack:
@@ -133,14 +141,19 @@ def run_score(job: ScoreJob, progress: Progress | None = None, stdin: BinaryIO |
         if masking is not None:
             keep_counts(ledger, masking.facts)
         _record_plan(ledger, job, plan, curves)
-        desk = make_desk(ledger, plan, job, stack.callback)
-        finished = execute(ledger, desk, plan, watcher, _batching(job, ledger))
+        if job.cluster is None:
+            desk = make_desk(ledger, plan, job, stack.callback)
+            finished = execute(ledger, desk, plan, watcher, _batching(job, ledger))
+            cached, told = desk.cached, _warnings(plan)
+        else:
+            ran = score_on_ray(ledger, plan, job, job.cluster, watcher)
+            finished, cached, told = ran.finished, ran.cached, ran.warnings
         settle(ledger, plan)
         seconds = time.monotonic() - started
         ledger.set("partial", _partial(finished))
         analysis = analyse_ledger(ledger, plan.metrics, partial=_partial(finished))
-        warnings = (*_warnings(plan), *_moved_models(ledger, plan))
-        write_outputs(folder, ledger, analysis, desk.cached, seconds, warnings)
+        warnings = (*told, *_moved_models(ledger, plan))
+        write_outputs(folder, ledger, analysis, cached, seconds, warnings)
         batches = tuple(ledger.batches.all(OPEN)) if finished.waiting else ()
     return RunResult(folder, analysis, finished, warnings, batches)
 
@@ -202,16 +215,11 @@ def make_desk(ledger: Ledger, plan: RunPlan, job: ScoreJob, at_end: Callable[...
         cache = VerdictCache()
         at_end(cache.close)
     limits = plan.limits
-    policy = RetryPolicy(
-        attempts=limits.attempts,
-        deadline=limits.deadline,
-        attempt_timeout=limits.attempt_timeout,
-    )
     return Desk(
         ledger=ledger,
         cache=cache,
         limiters=LimiterPool(Bounds(limits.concurrency, limits.rpm, limits.tpm, limits.max_wait)),
-        policy=policy,
+        policy=_policy(limits),
         budget=make_budget(ledger, plan, job),
         secret=ledger.secret(),
         epoch=plan.epoch,
@@ -233,6 +241,54 @@ def make_answering(ledger: Ledger, judges: Iterable[Judge], *, mixed: bool) -> A
         for scorer, models in ledger.answering_models().items()
     }
     return Answering(asked, answered, mixed)
+
+
+def score_on_ray(
+    ledger: Ledger, plan: RunPlan, job: ScoreJob, cluster: Cluster, progress: Progress
+) -> RayRun:
+    """Run every scorer of the plan on the workers of a Ray cluster; this process keeps the ledger."""
+    if ledger.batches:
+        raise UsageError(
+            "this run has batches at a provider, which workers on Ray don't collect",
+            fix="Go on without --engine ray.",
+        )
+    budget = make_budget(ledger, plan, job)
+    numbers = [ledger.scorer(scorer_key(columns), columns) for columns in plan.column_sets]
+    worker = WorkerJob(
+        metrics=plan.metrics,
+        metric_numbers=tuple(numbers[: len(plan.metrics)]),
+        judges=job.judges,
+        rubrics=tuple(load_rubric(name) for name in job.rubrics),
+        judge_numbers=tuple(numbers[len(plan.metrics) :]),
+        judge_options=job.judge_options,
+        model_options=job.model_options,
+        composed_judges=job.composed_judges,
+        prices=job.prices,
+        turns=plan.turns,
+        limits=plan.limits,
+        policy=_policy(plan.limits),
+        secret=ledger.secret(),
+        epoch=plan.epoch,
+        retry_failed=plan.retry_failed,
+        offline=job.offline,
+        use_cache=plan.use_cache,
+        folder=str(Path.cwd()),
+    )
+    keeper = KeeperJob(
+        str(ledger.path.resolve()),
+        bool(plan.judges) and plan.use_cache,
+        make_answering(ledger, plan.judges, mixed=job.allow_moved_model),
+        budget.max_cost,
+        budget.max_failures,
+        budget.spent,
+    )
+    return execute_on_ray(ledger, plan, worker, keeper, cluster, progress)
+
+
+def _policy(limits: Limits) -> RetryPolicy:
+    return RetryPolicy(
+        attempts=limits.attempts, deadline=limits.deadline, attempt_timeout=limits.attempt_timeout
+    )
 
 
 def make_budget(ledger: Ledger, plan: RunPlan, job: ScoreJob) -> Budget:

@@ -10,8 +10,9 @@ import click
 
 from evalharness.cli.options import redact_options, redaction_of
 from evalharness.core.text import log_safe
+from evalharness.errors import UsageError
 
-_FORMATS = ("html", "json", "jsonl", "csv")
+_FORMATS = ("html", "json", "jsonl", "csv", "parquet")
 
 
 @click.command("report")
@@ -43,7 +44,7 @@ def command(run: str, format: str, out: str | None, **options: Any) -> None:  # 
     The page shows what `agree` and `gate` last said of these scores.
     """
     from evalharness.api.folder import open_run
-    from evalharness.api.rendering import render, stored_analysis, target
+    from evalharness.api.rendering import export_parquet, render, stored_analysis, target
     from evalharness.api.views import View
     from evalharness.data.files import write_text
     from evalharness.report.console import masked_line
@@ -52,6 +53,12 @@ def command(run: str, format: str, out: str | None, **options: Any) -> None:  # 
     redaction = redaction_of(options)
     view = View(None if redaction is None else redaction.redactor, text=not options["no_text"])
     with open_run(run) as (folder, ledger):
+        if format == "parquet":
+            if out == "-":
+                raise UsageError("Parquet can't be written to stdout", fix="Name a file with --out.")
+            path = Path(out) if out else folder.path / "scores.parquet"
+            click.echo(log_safe(f"wrote {path}, {export_parquet(ledger, path, view)} rows"))
+            return
         text = render(folder, ledger, stored_analysis(ledger), format, view)
         if out == "-":
             for piece in [text] if isinstance(text, str) else text:

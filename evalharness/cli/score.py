@@ -22,7 +22,7 @@ from evalharness.cli.options import (
     redaction_of,
     split_commas,
 )
-from evalharness.errors import ExitCode
+from evalharness.errors import ExitCode, UsageError
 
 _TERM = 15
 
@@ -106,6 +106,19 @@ _TERM = 15
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first N dialogues.")
 @click.option("--shard", metavar="I/N", help="Only piece I of N, split by group; `runs merge` joins them.")
 @batch_options
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="Where scoring runs: in this process, or on Ray workers.",
+)
+@click.option(
+    "--ray-address", metavar="ADDRESS", help="A running Ray cluster (default: one on this machine)."
+)
+@click.option(
+    "--ray-workers", type=click.IntRange(min=1), help="Worker processes (default: one per processor)."
+)
 @click.option("--insecure-http", is_flag=True, help="Allow plain http to hosts other than this one.")
 @json_option
 @quiet_option
@@ -201,7 +214,24 @@ def make_job(options: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
         shard=None if options["shard"] is None else Shard.parse(options["shard"]),
         redaction=redaction_of(options),
         batches=make_batching(options),
+        cluster=_cluster(options),
     )
+
+
+def _cluster(options: Mapping[str, Any]) -> Any:
+    """The Ray cluster that the options name, None where scoring stays in this process."""
+    from evalharness.engine.on_ray import Cluster
+
+    address, workers = options.get("ray_address"), options.get("ray_workers")
+    if options.get("engine") == "ray":
+        if options.get("batch") or options.get("finish_live"):
+            raise UsageError(
+                "--batch and --finish-live don't go with --engine ray", fix="Choose one of them."
+            )
+        return Cluster(address, workers)
+    if address or workers:
+        raise UsageError("--ray-address and --ray-workers need --engine ray", fix="Add --engine ray.")
+    return None
 
 
 def default_out(first: str) -> str:

@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from io import TextIOWrapper
 from pathlib import Path
 from typing import IO
 
@@ -27,12 +28,19 @@ def private_folder(path: Path) -> Path:
 @contextmanager
 def atomic(path: Path) -> Iterator[IO[str]]:
     """A text file to write that takes the place of ``path`` only when everything was written."""
+    with atomic_bytes(path) as raw, TextIOWrapper(raw, "utf-8", "backslashreplace", "\n") as out:
+        yield out
+
+
+@contextmanager
+def atomic_bytes(path: Path) -> Iterator[IO[bytes]]:
+    """The same for bytes."""
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     except OSError as error:
         raise StorageError(f"can't write {path}: {error}") from error
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace", newline="\n") as out:
+        with os.fdopen(handle, "wb") as out:
             yield out
         os.replace(name, path)  # noqa: PTH105
     except OSError as error:

@@ -1,6 +1,7 @@
 """The way from a judge to its model: verdict cache, one request at a time per content, attempts in the ledger.
 
-An :class:`Asker` serves one item of one judge; what all items share sits in :class:`Desk`.
+An :class:`Asker` serves one item of one judge; what all items share sits in :class:`Desk`, or, where the ledger is in
+another process, in a :class:`Counter` that reaches it.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from evalharness.core.canonical import Json, content_hash
 from evalharness.core.scores import Cause, Result
-from evalharness.data.cache import VerdictCache
 from evalharness.data.ledger.store import ItemRef, Ledger, decode
 from evalharness.engine.answering import Answering
 from evalharness.engine.batching import Asking, Shelf, Waiting
@@ -26,12 +27,46 @@ from evalharness.llm.throttle import Limiter, LimiterPool
 _LOG = logging.getLogger("evalharness.engine.attempts")
 
 
-@dataclass(slots=True)
-class Desk:
-    """What all askings of a run share."""
+class AttemptBook(Protocol):
+    """Keeps the record of attempts; see :class:`Ledger` for what the arguments mean."""
 
-    ledger: Ledger
-    cache: VerdictCache | None
+    def begin_attempt(
+        self, scorer: int, item: ItemRef, *, sample: int, step: str, request: str, possible: float | None
+    ) -> int:
+        """Record an attempt, for good, before it is sent; returns its number."""
+        ...
+
+    def end_attempt(self, number: int, **facts: Any) -> None:
+        """Record how it ended."""
+        ...
+
+    def done(self, scorer: int, first: int, last: int) -> Mapping[ItemRef, str]:
+        """The encoded outcomes of a scorer on dialogues ``first`` to ``last``."""
+        ...
+
+
+class Replies(Protocol):
+    """Replies that gave a verdict, by key."""
+
+    def get(self, key: str) -> Mapping[str, Any] | None:
+        """The reply as JSON, or None."""
+        ...
+
+    def put(self, key: str, value: Mapping[str, Json]) -> None:
+        """Keep a reply."""
+        ...
+
+
+Place: TypeAlias = tuple[str, str, str]
+BookT = TypeVar("BookT", bound=AttemptBook)
+
+
+@dataclass(slots=True)
+class Counter(Generic[BookT]):
+    """What all askings of a process share."""
+
+    ledger: BookT
+    cache: Replies | None
     limiters: LimiterPool
     policy: RetryPolicy
     budget: Budget
@@ -42,18 +77,11 @@ class Desk:
     shelf: Shelf | None = None
     cached: dict[int, int] = field(default_factory=dict)
     _locks: dict[str, tuple[asyncio.Lock, int]] = field(default_factory=dict)
-    _places: dict[tuple[str, str, str], tuple[int, int]] = field(default_factory=dict)
+    places: dict[Place, tuple[int, int]] = field(default_factory=dict)
 
     def place(self, scorer: str, rubric: str, criterion: str) -> tuple[int, int] | None:
         """The number of a scorer of the run and the place of a criterion among its columns."""
-        if not self._places:
-            planned = self.ledger.get("scorer_numbers")
-            columns = self.ledger.scorers()
-            wanted = [int(str(n)) for n in planned] if isinstance(planned, list) else list(columns)
-            for number in wanted:
-                for at, column in enumerate(columns[number]):
-                    self._places[column.scorer, column.rubric, column.criterion] = number, at
-        return self._places.get((scorer, rubric, criterion))
+        return self.places.get((scorer, rubric, criterion))
 
     def limiter(self, client: Client) -> Limiter:
         """The limiter of the client's provider, endpoint and model."""
@@ -76,9 +104,33 @@ class Desk:
             self._locks[key] = (lock, users - 1)
 
 
+class Desk(Counter[Ledger]):
+    """What all askings of a run share in the process that holds the ledger."""
+
+    __slots__ = ()
+
+    def place(self, scorer: str, rubric: str, criterion: str) -> tuple[int, int] | None:
+        """The number of a scorer of the run and the place of a criterion among its columns."""
+        if not self.places:
+            self.places.update(places_of(self.ledger))
+        return Counter.place(self, scorer, rubric, criterion)
+
+
+def places_of(ledger: Ledger) -> dict[Place, tuple[int, int]]:
+    """For each column of the run (scorer, rubric, criterion) the scorer's number and the place among its columns."""
+    planned = ledger.get("scorer_numbers")
+    columns = ledger.scorers()
+    wanted = [int(str(n)) for n in planned] if isinstance(planned, list) else list(columns)
+    return {
+        (column.scorer, column.rubric, column.criterion): (number, at)
+        for number in wanted
+        for at, column in enumerate(columns[number])
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class _Alone:
-    desk: Desk
+    desk: Counter[Any]
     key: str
 
     def __enter__(self) -> None:
@@ -97,7 +149,7 @@ def cache_key(client: Client, request: Request, sample: int, epoch: str) -> str:
 class Asker:
     """How one judge asks about one item; implements ``judges.interface.Ask``."""
 
-    desk: Desk
+    desk: Counter[Any]
     scorer: int
     item: ItemRef
     cost: float | None = 0.0
@@ -105,6 +157,11 @@ class Asker:
     _hits: set[str] = field(default_factory=set)
     _last: tuple[Request, Client, int, str] | None = None
     waiting: bool = False
+
+    @property
+    def from_cache(self) -> int:
+        """How many different replies came from the cache."""
+        return len(self._hits)
 
     @property
     def secret(self) -> bytes:
@@ -226,7 +283,7 @@ class _Attempts:
         asker = self.asker
         reserved = asker.desk.budget.reserve(self.client, self.request)
         step = self.step or "verdict"
-        token = asker.desk.ledger.begin_attempt(
+        token: int = asker.desk.ledger.begin_attempt(
             asker.scorer,
             asker.item,
             sample=self.sample,

@@ -40,18 +40,22 @@ class Budget:
 
         None where the model has no known price (which :func:`check_priced` refuses when there is a limit).
         """
+        most = worst_cost(self.prices, client, request, batch=batch)
+        self.take(most)
+        return most
+
+    def take(self, most: float | None) -> None:
+        """Set aside an amount (USD, None where no price is known); :class:`LimitReached` when that is too much."""
         if self.max_failures is not None and self.failures > self.max_failures:
             raise LimitReached(f"{self.failures} items failed, more than --max-failures {self.max_failures}")
-        most = worst_cost(self.prices, client, request, batch=batch)
         if most is None:
-            return None
+            return
         if self.max_cost is not None and self.spent + self.in_flight + most > self.max_cost:
             raise LimitReached(
                 f"${self.spent:.4f} spent and ${self.in_flight + most:.4f} possibly in flight reach --max-cost "
                 f"${self.max_cost:g}"
             )
         self.in_flight += most
-        return most
 
     def settle(self, reserved: float | None, cost: float | None) -> None:
         """Give back what was set aside and count what was spent; an unknown cost counts at its most."""

@@ -75,7 +75,9 @@ class OpenAIClient(RemoteClient):
         self._settings = options
         self.seed_in_api = not self._responses
         self._sdk = sdk_client(provider, endpoint, key, options)
-        self._path = "/responses" if self._responses else "/chat/completions"
+        path = "/responses" if self._responses else "/chat/completions"
+        # whole addresses spare the SDK the joining of each; Azure's SDK writes the model into the path itself
+        self._url = path if provider is AZURE else f"{str(self._sdk.base_url).rstrip('/')}{path}"
 
     async def close(self) -> None:
         """Close the connections."""
@@ -102,7 +104,7 @@ class OpenAIClient(RemoteClient):
         return body
 
     async def _send(self, body: Mapping[str, Any]) -> httpx2.Response:
-        return await self._sdk.post(self._path, cast_to=httpx2.Response, body=body)
+        return await self._sdk.post(self._url, cast_to=httpx2.Response, body=body)
 
     def _read(self, raw: bytes, asked: Asked) -> Reply:
         read = wire_responses.read if self._responses else wire_chat.read

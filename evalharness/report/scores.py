@@ -81,6 +81,35 @@ def result_facts(result: Result) -> dict[str, Json]:
             return {"cause": facts.pop("skipped"), **facts}
 
 
+RECORD_FIELDS: Mapping[str, type] = {
+    "dialogue": str, "turn": int, "group": str, "system": str, "scorer": str, "rubric": str, "criterion": str,
+    "status": str, "value": float, "calibrated": float, "label": str, "probabilities": str, "samples": str,
+    "rationale": str, "evidence": str, "cause": str, "detail": str, "raw": str, "extra": str, "signature": str,
+}  # fmt: skip
+"""The fields of :func:`outcome_records` in their order. ``value`` holds numbers, ``label`` names of nominal levels;
+``probabilities``, ``samples``, ``evidence`` and ``extra`` are JSON."""
+
+
+def outcome_records(
+    rows: Iterable[OutcomeRow],
+    columns: Mapping[int, tuple[Column, ...]],
+    curves: Mapping[Column, CalibrationCurve] = _NO_CURVES,
+) -> Iterator[dict[str, Json]]:
+    """Outcomes as flat records for tables, in the order of the rows; absent facts are left out."""
+    for row in rows:
+        for column, result in zip(columns[row.scorer], row.results, strict=True):
+            facts = outcome_json(row, column, result)
+            value = facts.pop("value")
+            facts["label" if isinstance(value, str) else "value"] = value
+            if column in curves:
+                facts["calibrated"] = _calibrated(curves[column], result)
+            yield {name: _flat(fact) for name, fact in facts.items() if fact is not None}
+
+
+def _flat(fact: Json) -> Json:
+    return fact if isinstance(fact, str | int | float) else _ENCODER.encode(fact)
+
+
 def csv_lines(
     rows: Iterable[OutcomeRow],
     columns: Mapping[int, tuple[Column, ...]],

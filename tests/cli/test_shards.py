@@ -8,9 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evalharness.api import scoring
 from evalharness.engine.shards import Shard
 from evalharness.errors import UsageError
 from tests.cli.runner import DATASETS, run
+from tests.faultd import RETRYABLE, Faultd, mixed
+from tests.reliability.bench import no_backoff
 from tests.report.page_dom import islands
 
 SAMPLE = DATASETS / "sample.jsonl"
@@ -32,6 +35,32 @@ def test_merged_pieces_equal_the_whole():
         assert Path("merged", name).read_bytes() == Path("whole", name).read_bytes(), name
     pages = [Path(folder, "report.html").read_text(encoding="utf-8") for folder in ("merged", "whole")]
     assert islands(pages[0]) == islands(pages[1])  # the title and the time that it took differ
+
+
+def test_merged_pieces_equal_the_whole_under_faults(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(scoring, "RetryPolicy", no_backoff())
+    with Faultd() as server:
+        job = [
+            "score",
+            SAMPLE,
+            "--rubric",
+            "support-reply",
+            "--judge",
+            f"j=openai:m@{server.url}",
+            "--no-cache",
+        ]
+        job += ["--metric", "bleu,surface", "--quiet"]
+        assert run(*job, "-o", "whole").code == 0
+        asked = server.count
+        server.script = mixed(RETRYABLE, 0.3)
+        server.attempts.clear()
+        pieces = [f"piece{number}" for number in (2, 3, 1)]
+        for piece in pieces:
+            assert run(*job, "--shard", f"{piece[-1]}/3", "-o", piece).code == 0
+        assert server.count > 2 * asked
+    assert run("runs", "merge", *pieces, "--out", "merged").code == 0
+    for name in ("report.json", "scores.jsonl", "scores.csv"):
+        assert Path("merged", name).read_bytes() == Path("whole", name).read_bytes(), name
 
 
 def test_gaps_overlaps_and_other_settings_are_refused():
