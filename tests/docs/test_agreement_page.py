@@ -49,6 +49,24 @@ def test_options_of_the_page_exist():
     assert named <= known
 
 
+def test_every_field_of_a_row_is_described():
+    from evalharness.analysis.agreement.types import Row
+    from evalharness.report.agreement.document import row_json
+    from evalharness.stats.estimate import undefined
+
+    text = re.search(r"<!-- row:begin -->(.*?)<!--", AGREEMENT, re.DOTALL)[1]
+    first = "".join(line.split("|")[1] for line in text.splitlines() if line.startswith("| `"))
+    row = row_json(Row("j", "r", "c", "spearman", "pooled", undefined("nothing")))
+    assert re.findall(r"`(\w+)`", first) == [
+        name for part in (
+            ("scorer", "rubric", "criterion", "unit"), ("statistic", "grouping", "slice"),
+            ("value", "se", "low", "high", "level", "method"), ("n", "groups", "undefined", "reason"),
+            ("weighted", "p_adjusted"),
+        ) for name in part
+    ]  # fmt: skip
+    assert set(row) == set(re.findall(r"`(\w+)`", first))
+
+
 def test_counts_of_the_page():
     assert len(FEATURES) == 17
     assert "The seventeen features" in AGREEMENT

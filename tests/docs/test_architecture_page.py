@@ -6,9 +6,11 @@ import configparser
 import re
 from pathlib import Path
 
-from evalharness.data import anchor_facts, anchors, baselines, cache
+from evalharness.core import fitted
+from evalharness.data import anchor_facts, anchors, baselines, cache, calibrations
 from evalharness.data.ledger import schema
 from evalharness.report import audit, cascading, diff, document, execution, pairwise, trend, trials
+from evalharness.report.agreement import document as agreement_document
 from evalharness.report.gate import document as gate_document
 from evalharness.report.gate import sequential
 
@@ -45,6 +47,9 @@ def test_format_versions_are_current():
         "baseline file": str(baselines.VERSION),
         "anchors file": str(anchors.VERSION),
         "anchors.json": str(anchor_facts.VERSION),
+        "agree.json": str(agreement_document.SCHEMA_VERSION),
+        "calibration file": str(calibrations.FORMAT),
+        "fitted judge": str(fitted.FORMAT),
         "pairwise.json": str(pairwise.SCHEMA_VERSION),
         "diff.json": str(diff.SCHEMA_VERSION),
         "trend.json": str(trend.SCHEMA_VERSION),

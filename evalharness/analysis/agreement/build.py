@@ -29,11 +29,13 @@ from evalharness.analysis.agreement.types import (
     ConfusionTable,
     CriterionReport,
     Disagreement,
+    Reliability,
     Row,
     Scatter,
     Verdict,
 )
 from evalharness.analysis.agreement.words import summary, verdict_of
+from evalharness.stats.calibration import reliability_bins
 from evalharness.stats.ceiling import rater_mean
 
 _MOST_DISAGREEMENTS = 20
@@ -122,6 +124,7 @@ def _report(contest: Contest, options: AgreeOptions, alt: tuple[AltVerdict, ...]
         ceiling_note=ceiling_note(contest),
         confusions=tuple(_confusions(contest)),
         scatters=tuple(_scatters(contest)),
+        reliability=tuple(_reliability(contest, options)),
         alt_tests=alt,
         sliced_by=tuple(contest.slices),
         notes=contest.notes,
@@ -150,6 +153,20 @@ def _scatters(contest: Contest) -> Iterator[Scatter]:
         chosen = np.linspace(0, n - 1, min(n, _MOST_POINTS)).astype(int) if n else np.zeros(0, dtype=int)
         points = tuple((float(sides.judge[i]), float(sides.human[i])) for i in chosen)
         yield Scatter(judge.scorer, judge.rubric, points, n)
+
+
+def _reliability(contest: Contest, options: AgreeOptions) -> Iterator[Reliability]:
+    """For each judge on the labels' own bounded scale; of the labelled items as they are."""
+    for judge in contest.judges:
+        low, high = judge.low, judge.high
+        sides = contest.sides(judge).complete
+        if judge.scale.nominal or not judge.scale.same or low is None or high is None or not sides.judge.size:
+            continue
+        found = reliability_bins(sides.judge, sides.human, sides.groups, level=options.level)
+        bins = tuple(
+            (b.predicted, float(b.observed.value or 0.0), b.observed.low, b.observed.high, b.n) for b in found
+        )
+        yield Reliability(judge.scorer, judge.rubric, low, high, bins)
 
 
 def _disagreements(contest: Contest, comments: _Comments) -> list[Disagreement]:

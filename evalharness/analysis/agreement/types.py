@@ -78,6 +78,18 @@ class Scatter:
 
 
 @dataclass(frozen=True, slots=True)
+class Reliability:
+    """What the raters' mean is where a judge gives about the same score: (mean score, mean rating, low, high, n) by
+    bins of equal mass; ``low`` and ``high`` are the ends of the scale."""
+
+    scorer: str
+    rubric: str
+    low: float
+    high: float
+    bins: tuple[tuple[float, float, float | None, float | None, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class AltVerdict:
     """The outcome of the alternative annotator test for a judge, in words, with each rater's figures."""
 
@@ -131,6 +143,7 @@ class CriterionReport:
     ceiling_note: str = ""
     confusions: tuple[ConfusionTable, ...] = ()
     scatters: tuple[Scatter, ...] = ()
+    reliability: tuple[Reliability, ...] = ()
     alt_tests: tuple[AltVerdict, ...] = ()
     sliced_by: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()

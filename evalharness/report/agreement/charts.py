@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,15 +13,18 @@ from evalharness.analysis.agreement.types import (
     ConfusionTable,
     CriterionReport,
     Kind,
+    Reliability,
     Scatter,
 )
 from evalharness.core.text import one_line
-from evalharness.report.agreement.selection import lines_of, rows_of
+from evalharness.report.agreement.selection import lines_of, name_of, rows_of, title
 from evalharness.report.figures import interval, number
 
-BAR_LEFT, BAR_WIDTH, BAR_STEP = 190, 340, 20
+BAR_LEFT, BAR_WIDTH, BAR_STEP = 220, 320, 20
 PLOT = 220
-_CELL = 30
+_CELL = 34
+_STRONG = 0.55
+CURVE_WIDTH, CURVE_HEIGHT = 300, 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +42,28 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """Figures with intervals over one axis; ``band`` is the human ceiling, ``zero`` where 0 stands."""
+    """Figures with intervals over one axis; ``band`` is the human ceiling, ``ticks`` where round values stand."""
 
     bars: tuple[Bar, ...]
     band: tuple[float, float] | None
-    zero: float
+    ticks: tuple[tuple[float, str], ...]
     height: int
     statistic: str
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A cell of a heat map: ``share`` (0 to 1) of the darkest."""
+    """A cell of a heat map: ``share`` (0 to 1) of the darkest, ``strong`` where text on it has to be light."""
 
     x: int
     y: int
     count: int
     share: float
+
+    @property
+    def strong(self) -> bool:
+        """Whether the cell is too dark for dark text."""
+        return self.share > _STRONG
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +91,22 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Agreement by number of averaged samples."""
+    """Agreement by number of averaged samples, the number on a logarithmic axis; ``ends`` are first and last value."""
 
     scorer: str
     points: tuple[tuple[float, float, str], ...]
     path: str
+    ends: tuple[tuple[float, float, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Diagram:
+    """Reliability: mean rating over mean score by bin, with intervals; the diagonal is a judge on the raters' scale."""
+
+    scorer: str
+    points: tuple[tuple[float, float, float | None, float | None, str], ...]
+    path: str
+    ends: tuple[str, str]
 
 
 def bars_of(agreement: Agreement, report: CriterionReport) -> Bars | None:
@@ -111,7 +131,7 @@ def bars_of(agreement: Agreement, report: CriterionReport) -> Bars | None:
 
     bars = tuple(
         Bar(
-            one_line(f"{line.scorer} · {line.rubric}" if line.rubric else line.scorer, 28),
+            one_line(name_of(line), 34),
             line.kind.value,
             10 + BAR_STEP * i,
             at(e.value or 0.0),
@@ -122,7 +142,8 @@ def bars_of(agreement: Agreement, report: CriterionReport) -> Bars | None:
         for i, (line, e) in enumerate(found)
     )
     shown_band = None if band is None else (at(band[0]), at(band[1]))
-    return Bars(bars, shown_band, at(0.0), BAR_STEP * len(bars) + 12, name)
+    ticks = tuple((at(v), number(v, 2)) for v in (-1.0, -0.5, 0.0, 0.5, 1.0) if low <= v <= high)
+    return Bars(bars, shown_band, ticks, BAR_STEP * len(bars) + 4, title(name))
 
 
 def heats_of(report: CriterionReport) -> list[Heat]:
@@ -140,8 +161,8 @@ def _heat(table: ConfusionTable) -> Heat:
         for j, count in enumerate(row)
     )
     names = [one_line(name, 8) for name in table.levels]
-    columns = tuple((75 + _CELL * j, name) for j, name in enumerate(names))
-    lines = tuple((40 + _CELL * i, name) for i, name in enumerate(names))
+    columns = tuple((77 + _CELL * j, name) for j, name in enumerate(names))
+    lines = tuple((41 + _CELL * i, name) for i, name in enumerate(names))
     size = _CELL * len(names)
     return Heat(table.scorer, columns, lines, cells, 70 + size, 30 + size)
 
@@ -159,8 +180,8 @@ def _binned(scatter: Scatter) -> Heat | None:
         for i in range(height)
         for j in range(width)
     )
-    columns = tuple((75 + _CELL * j, number(edge, 2)) for j, edge in enumerate(edges[0]))
-    lines = tuple((40 + _CELL * i, number(edge, 2)) for i, edge in enumerate(edges[1]))
+    columns = tuple((77 + _CELL * j, number(edge, 2)) for j, edge in enumerate(edges[0]))
+    lines = tuple((41 + _CELL * i, number(edge, 2)) for i, edge in enumerate(edges[1]))
     return Heat(scatter.scorer, columns, lines, cells, 70 + _CELL * width, 30 + _CELL * height)
 
 
@@ -183,10 +204,10 @@ def differences_of(agreement: Agreement, report: CriterionReport) -> list[Differ
     found = []
     for scatter in report.scatters:
         rules = [
-            (limits.get((scatter.scorer, scatter.rubric, f"bland_altman_{name}")), title)
-            for name, title in (("bias", "bias"), ("lower", "lower limit"), ("upper", "upper limit"))
+            (limits.get((scatter.scorer, scatter.rubric, f"bland_altman_{name}")), caption)
+            for name, caption in (("bias", "bias"), ("lower", "lower limit"), ("upper", "upper limit"))
         ]
-        known = [(value, title) for value, title in rules if value is not None]
+        known = [(value, caption) for value, caption in rules if value is not None]
         if scatter.points and known:
             found.append(_difference(scatter, known))
     return found
@@ -203,7 +224,7 @@ def _difference(scatter: Scatter, rules: Sequence[tuple[float, str]]) -> Differe
 
     dots = Counter((round(10 + (x - left) / span * (PLOT - 20), 1), down(y)) for x, y in points)
     placed = tuple((x, y, min(6, 2 + count // 3)) for (x, y), count in sorted(dots.items()))
-    marks = tuple((down(value), f"{title} {number(value)}") for value, title in rules)
+    marks = tuple((down(value), f"{caption} {number(value)}") for value, caption in rules)
     return Difference(scatter.scorer, placed, marks, len(points), scatter.total)
 
 
@@ -217,14 +238,42 @@ def curves_of(agreement: Agreement, report: CriterionReport) -> list[Curve]:
 
 
 def _curve(scorer: str, points: Sequence[tuple[int, float]]) -> Curve:
-    most = points[-1][0]
-    low, high = min(0.0, *(v for _, v in points)), max(1.0, *(v for _, v in points))
+    most = math.log(max(2, points[-1][0]))
+    low, high = min(v for _, v in points), max(v for _, v in points)
+    span = high - low or 1.0
     placed = tuple(
         (
-            round(20 + (k - 1) / max(1, most - 1) * (PLOT - 40), 1),
-            round(110 - (v - low) / (high - low) * 100, 1),
-            f"{k}: {number(v)}",
+            round(30 + math.log(k) / most * (CURVE_WIDTH - 90), 1),
+            round(CURVE_HEIGHT - 40 - (v - low) / span * (CURVE_HEIGHT - 65), 1),
+            str(k),
         )
         for k, v in points
     )
-    return Curve(scorer, placed, " ".join(f"{x},{y}" for x, y, _ in placed))
+    ends = tuple((placed[at][0], placed[at][1], number(points[at][1])) for at in (0, -1))
+    return Curve(scorer, placed, " ".join(f"{x},{y}" for x, y, _ in placed), ends)
+
+
+def diagrams_of(report: CriterionReport) -> list[Diagram]:
+    """Reliability diagrams of judges on the labels' own scale."""
+    return [_diagram(found) for found in report.reliability if len(found.bins) > 1]
+
+
+def _diagram(found: Reliability) -> Diagram:
+    span = found.high - found.low or 1.0
+
+    def across(value: float) -> float:
+        return round(24 + (value - found.low) / span * (PLOT - 34), 1)
+
+    def up(value: float) -> float:
+        inside = min(found.high, max(found.low, value))
+        return round(PLOT - 24 - (inside - found.low) / span * (PLOT - 34), 1)
+
+    points = tuple(
+        (
+            across(judge), up(human), None if low is None else up(low), None if high is None else up(high),
+            f"judge {number(judge)}, humans {number(human)}, {n:,} items",
+        )
+        for judge, human, low, high, n in found.bins
+    )  # fmt: skip
+    path = " ".join(f"{x},{y}" for x, y, *_ in points)
+    return Diagram(found.scorer, points, path, (number(found.low, 2), number(found.high, 2)))

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from evalharness.analysis.agreement.budget import BudgetRow
 from evalharness.analysis.agreement.types import Agreement, CriterionReport, Row
+from evalharness.core.scores import OVERALL
 from evalharness.core.text import one_line
 from evalharness.report.agreement.selection import (
     Line,
@@ -68,10 +69,14 @@ def heading(report: CriterionReport) -> str:
         parts.append(f"{report.unscored:,} of them not scored")
     if report.unlabelled:
         parts.append(f"{report.unlabelled:,} scored without a label")
-    name = report.criterion if report.criterion.casefold() == report.label.casefold() else (
-        f"{report.criterion} (labels: {report.label})"
-    )  # fmt: skip
+    own = criterion_name(report)
+    name = own if own.casefold() == report.label.casefold() else f"{own} (labels: {report.label})"
     return f"{one_line(name, 60)} · {' · '.join(parts)}"
+
+
+def criterion_name(report: CriterionReport) -> str:
+    """A criterion as people call it."""
+    return "overall" if report.criterion == OVERALL else report.criterion
 
 
 def sentences(report: CriterionReport) -> list[str]:
@@ -117,8 +122,7 @@ def _table(agreement: Agreement, report: CriterionReport) -> Table:
 
 def _cells(line: Line, statistics: Iterable[str]) -> list[Text]:
     first = next((line.figures[name] for name in statistics if name in line.figures), None)
-    name = f"{line.scorer} · {line.rubric}" if line.rubric else line.scorer
-    cells = [Text(one_line(name, 60))]
+    cells = [Text(one_line(f"{line.scorer} · {line.rubric}" if line.rubric else line.scorer, 60))]
     cells += [Text(_figure(line.figures.get(statistic))) for statistic in statistics]
     n, groups = (first.estimate.n, first.estimate.groups) if first else (0, 0)
     return [*cells, Text(f"{n:,}"), Text(f"{groups:,}")]

@@ -106,6 +106,17 @@ def _criterion(report: CriterionReport) -> dict[str, Json]:
             }
             for table in report.confusions
         ],
+        "reliability": [
+            {
+                "scorer": found.scorer,
+                "rubric": found.rubric or None,
+                "bins": [
+                    dict(zip(("judge", "humans", "low", "high", "n"), part, strict=True))
+                    for part in found.bins
+                ],
+            }
+            for found in report.reliability
+        ],
         "alternative_annotator_tests": [_alt(found) for found in report.alt_tests],
     }
 

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 from evalharness.analysis.agreement.types import (
     AMONG,
+    CONSTANT,
+    INTRA,
     LEAVE_ONE_OUT,
+    LENGTH,
     PAIRWISE,
     Agreement,
     CriterionReport,
@@ -27,9 +30,15 @@ TITLES = {
     "krippendorff_interval": "alpha, interval",
     "krippendorff_ordinal": "alpha, ordinal",
     "krippendorff_nominal": "alpha, nominal",
+    "kendall_tau_c": "Kendall tau-c",
+    "somers_d": "Somers' D",
+    "lins_ccc": "Lin's concordance",
     LEAVE_ONE_OUT: "one rater against the others",
     PAIRWISE: "two raters",
     AMONG: "all raters",
+    INTRA: "raters against their second look",
+    CONSTANT: "baseline: always the commonest",
+    LENGTH: "baseline: reply length",
 }
 _ORDER = (Kind.HUMAN, Kind.JUDGE, Kind.METRIC, Kind.BASELINE)
 
@@ -42,6 +51,13 @@ class Line:
     rubric: str
     kind: Kind
     figures: Mapping[str, Row]
+
+
+def name_of(line: Line) -> str:
+    """A scorer's name for people: ceilings and baselines in words, judges with their rubric."""
+    if line.kind in (Kind.HUMAN, Kind.BASELINE):
+        return TITLES.get(line.scorer, line.scorer)
+    return f"{line.scorer} · {line.rubric}" if line.rubric else line.scorer
 
 
 def title(name: str) -> str:
