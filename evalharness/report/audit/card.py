@@ -97,7 +97,7 @@ def card_of(document: Mapping[str, Any]) -> Card:
         blocks=tuple(_blocks(document, effects)),
         noise=tuple(_noise(document)),
         detector=detector_words(document["detector"]),
-        not_measured=tuple((row["what"], row["why"]) for row in document["not_measured"]),
+        not_measured=tuple(_not_measured(document["not_measured"])),
         notes=tuple(_notes(document)),
         signature=document["signature"],
     )
@@ -162,7 +162,7 @@ def _good(
 ) -> Iterator[str]:
     if seen := _names(effects, "sensitivity", _OK):
         yield f"It sees {seen}."
-    if severity and severity[-1]["monotone"] and severity[-1]["finding"] == _OK:
+    if seen and severity and severity[-1]["monotone"] and severity[-1]["finding"] == _OK:
         yield "Its scores fall further the worse a reply was made."
     if calm := _names(effects, "bias", _OK):
         yield f"It is not moved by {calm}."
@@ -201,15 +201,16 @@ def _agreement(rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str, st
             row["statistic"].replace("_", " "),
             interval(_estimate(row["judge"])),
             people,
-            f"{row['items']} items, {row['raters']} raters",
+            f"{row['items']} items, {row['raters']} rater{'s' if row['raters'] != 1 else ''}",
         )
 
 
 def _blocks(document: Mapping[str, Any], effects: Sequence[Mapping[str, Any]]) -> Iterator[Block]:
     elsewhere: dict[str, list[str]] = {}
     last = document["criteria"][-1] if document["criteria"] else ""
+    several = len(document["criteria"]) > 2
     for row in document["effects"]:
-        if row["criterion"] != last and row["finding"] == _FLAGGED:
+        if several and row["criterion"] != last and row["finding"] == _FLAGGED:
             elsewhere.setdefault(row["probe"], []).append(row["criterion"])
     for kind, title in _TITLES.items():
         lines = [
@@ -292,6 +293,14 @@ def _noise(document: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
             number(spread["deviation"]),
             percent(spread["modal_share"]),
         )
+
+
+def _not_measured(rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """What was not measured, what shares a reason together."""
+    by_reason: dict[str, list[str]] = {}
+    for row in rows:
+        by_reason.setdefault(row["why"], []).append(row["what"])
+    return ((", ".join(names), why) for why, names in by_reason.items())
 
 
 def _notes(document: Mapping[str, Any]) -> Iterator[str]:

@@ -25,24 +25,29 @@ def audit_text(audit: Audit) -> str:
 def _lines(card: Card, audit: Audit) -> Iterator[str]:
     yield f"{one_line(card.judge, 60)} on {one_line(card.rubric, 40)}: {card.facts[1]}"
     yield from (one_line(alert) for alert in card.alerts)
-    yield from textwrap.wrap(one_line(card.verdict, 1000), _WIDTH)
+    yield from _wrapped(one_line(card.verdict, 1000))
     for block in card.blocks:
         yield ""
         yield f"{block.title}:"
         yield from (row for line in block.lines for row in _line(block, line))
-        yield from textwrap.wrap(block.note, _WIDTH, initial_indent="  ", subsequent_indent="  ")
+        yield from _wrapped(block.note, "  ", "  ")
     if card.agreement:
         yield ""
         yield "Agreement with people:"
         for criterion, statistic, judge, people, counts in card.agreement:
-            yield f"  {one_line(criterion, _NAME):<{_NAME}} {statistic} {judge}, people {people}"
-            yield f"  {'':<{_NAME}} {counts}"
+            yield f"  {one_line(criterion, _NAME):<{_NAME}} {statistic} {judge}"
+            yield f"  {'':<{_NAME}} {people if people[:1] == 'n' else f'people {people}'}; {counts}"
     yield ""
     yield from _noise(card, audit)
-    yield card.detector
+    yield from _wrapped(card.detector)
     for what, why in card.not_measured:
-        yield from textwrap.wrap(f"not measured: {what}: {why}", _WIDTH, subsequent_indent="  ")
-    yield from (one_line(note, 200) for note in card.notes)
+        yield from _wrapped(f"not measured: {what}: {why}")
+    for note in card.notes:
+        yield from _wrapped(one_line(note, 1000))
+
+
+def _wrapped(text: str, first: str = "", indent: str = "  ") -> list[str]:
+    return textwrap.wrap(text, _WIDTH, initial_indent=first, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def _line(block: Block, line: Line) -> Iterator[str]:
@@ -57,7 +62,9 @@ def _line(block: Block, line: Line) -> Iterator[str]:
 def _noise(card: Card, audit: Audit) -> Iterator[str]:
     for criterion, difference, same, *_ in card.noise:
         if difference != "–":
-            yield f"asked twice, {one_line(criterion, 40)} differs by {difference} on average, {same} the same"
+            name = one_line(criterion, 40)
+            yield from _wrapped(f"asked twice, {name} differs by {difference} on average, {same} the same")
     for spread in audit.spread:
         if spread.modal_share is not None and spread.modal_share > _MANY and spread.items >= _ENOUGH:
-            yield f"{one_line(spread.criterion, 40)}: {spread.modal_share:.0%} of scores are the same: it {_BARELY}"
+            name = one_line(spread.criterion, 40)
+            yield from _wrapped(f"{name}: {spread.modal_share:.0%} of scores are the same: it {_BARELY}")
