@@ -33,12 +33,14 @@ class Comparison:
     """One judged pair on one criterion: the results of both orders, as far as they are there.
 
     ``length_difference`` is the length in characters of the first system's reply minus that of the second's.
+    ``places`` name both items by dialogue and turn.
     """
 
     group: str
     systems: tuple[str, str]
     results: Mapping[Order, Result]
     length_difference: int
+    places: tuple[tuple[str, int | None], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

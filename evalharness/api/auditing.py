@@ -3,130 +3,140 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from evalharness.api.audit_job import AuditJob, AuditResult
+from evalharness.api.audit_material import (
+    CHANGED,
+    ORIGINAL,
+    Material,
+    Part,
+    chosen_probes,
+    copies_by_original,
+    material_of,
+    parts_of,
+    source_dialogues,
+)
+from evalharness.api.audit_pairs import estimate_pair_audit, run_pair_audit
+from evalharness.api.audit_people import Compared, Labelled, compare, labels_of
+from evalharness.api.audit_since import drift_since, earlier_originals
 from evalharness.api.folder import RunFolder, open_run
+from evalharness.api.pairing import BY_FILE
 from evalharness.api.scoring import RunResult, ScoreJob, estimate_score, run_score
-from evalharness.audit.attacks import dialogue_signs
-from evalharness.audit.effects import Judged, effect_of, spread_of, stability_of
-from evalharness.audit.probes import BY_NAME, PROBES, Chooser, Kind, Probe, last_reply
-from evalharness.audit.types import Audit, Detector
-from evalharness.core.canonical import Json, canonical_json
-from evalharness.core.dialogue import Dialogue, Unit
-from evalharness.core.native import to_json
-from evalharness.core.registry import unknown_name
+from evalharness.audit.attacks import PLACEMENTS
+from evalharness.audit.effects import (
+    Judged,
+    effect_of,
+    saved_of,
+    severity_of,
+    spread_of,
+    stability_of,
+)
+from evalharness.audit.probes import Arm, Kind
+from evalharness.audit.types import Audit, Effect, Saved
+from evalharness.core.dialogue import Unit
 from evalharness.core.rubric import Rubric
 from evalharness.core.scores import OVERALL, Column, Result
-from evalharness.data.dialogues import ReadOptions, Rejected, read_dialogues
 from evalharness.data.files import private_folder, write_text
 from evalharness.data.rubrics import load_rubric
 from evalharness.engine.estimate import JudgeEstimate
-from evalharness.engine.plan import Limits
 from evalharness.engine.progress import Progress
-from evalharness.errors import InputError, UsageError
-from evalharness.judges.options import JudgeOptions
-from evalharness.report.audit import audit_json, audit_markdown
+from evalharness.errors import UsageError
+from evalharness.report.audit.document import audit_json
+from evalharness.report.audit.markdown import audit_markdown
+from evalharness.report.audit.page import audit_page
 from evalharness.report.execution import total_cost
 
-ORIGINAL, CHANGED = "original", "changed"
-_KEY = "audit_of"
+__all__ = ["AuditJob", "AuditResult", "estimate_audit", "run_audit"]
 
 
 @dataclass(frozen=True, slots=True)
-class AuditJob:
-    """Everything that `evalharness audit` can be told.
+class _Prepared:
+    """An audit before anything is sent."""
 
-    ``sources`` is a run folder or dialogue files. ``size`` dialogues are drawn with ``seed``. ``margin`` is the
-    tolerated shift as a share of a scale's range. ``samples`` of each original tell the judge's own noise.
-    """
-
-    sources: tuple[str, ...]
-    out: Path
-    judge: str
-    rubric: str
-    probes: tuple[str, ...] = ()
-    size: int = 40
-    seed: int = 0
-    margin: float = 0.05
-    samples: int = 2
-    read: ReadOptions = field(default_factory=ReadOptions)
-    limits: Limits = field(default_factory=Limits)
-    judge_options: JudgeOptions = field(default_factory=JudgeOptions)
-    model_options: Mapping[str, Json] = field(default_factory=dict)
-    prices: Mapping[str, Json] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class AuditResult:
-    """An audit that ended: its folder, what it found, and the two runs behind it."""
-
-    folder: Path
-    audit: Audit
-    runs: tuple[RunResult, ...]
-
-    @property
-    def complete(self) -> bool:
-        """Whether every item was judged."""
-        return all(run.complete for run in self.runs)
-
-
-@dataclass(frozen=True, slots=True)
-class _Material:
-    """What is judged: the drawn dialogues, their changed copies, and what could not be changed, by probe."""
-
-    originals: tuple[Dialogue, ...]
-    changed: tuple[Dialogue, ...]
-    left_out: tuple[tuple[str, int], ...]
-    detector: Detector
+    rubric: Rubric
+    material: Material
+    labelled: Labelled | None
+    parts: tuple[Part, ...]
+    missing: tuple[tuple[str, str], ...]
 
 
 def run_audit(job: AuditJob, progress: Progress | None = None, stdin: BinaryIO | None = None) -> AuditResult:
     """Audit, or resume an audit: the same job on the same folder goes on where it stopped.
 
-    Raises ``UsageError`` for an unknown probe or a rubric that judges pairs, ``InputError`` where no dialogue has a
-    reply to change.
+    Raises ``UsageError`` for an unknown probe or options that don't fit the rubric, ``InputError`` where no dialogue
+    has a reply to change or labels name what is not there.
     """
+    rubric = load_rubric(job.rubric)
     folder = private_folder(job.out)
-    rubric = _rubric(job)
-    material = _material(job, stdin)
-    epoch = _epoch(folder)
-    jobs = _score_jobs(job, folder, material, epoch)
-    first = run_score(jobs[0], progress)
-    runs = (first,) if first.finished.signal is not None else (first, run_score(jobs[1], progress))
-    audit = _audit(job, rubric, material, folder, runs)
-    write_text(folder / "audit.json", audit_json(audit))
-    write_text(folder / "judge-card.md", audit_markdown(audit))
-    return AuditResult(folder, audit, runs)
+    if rubric.unit is Unit.PAIR:
+        result = run_pair_audit(job, rubric, folder, _epoch(folder), progress, stdin)
+        _write(folder, result.audit)
+        return result
+    _check(job)
+    prepared = _prepare(job, rubric, folder, _epoch(folder), stdin)
+    runs: dict[str, RunResult] = {}
+    for part in prepared.parts:
+        runs[part.name] = run_score(_within_budget(part, prepared.parts), progress)
+        if runs[part.name].finished.signal is not None:
+            break
+    audit = _audit(job, prepared, folder, runs)
+    _write(folder, audit)
+    signal = next((run.finished.signal for run in runs.values() if run.finished.signal is not None), None)
+    complete = len(runs) == len(prepared.parts) and all(run.complete for run in runs.values())
+    return AuditResult(folder, audit, complete, signal)
 
 
 def estimate_audit(job: AuditJob, folder: Path, stdin: BinaryIO | None = None) -> list[JudgeEstimate]:
     """What an audit would send; ``folder`` is a scratch folder for the changed copies."""
-    _rubric(job)
-    jobs = _score_jobs(job, folder, _material(job, stdin), "estimate")
+    rubric = load_rubric(job.rubric)
+    if rubric.unit is Unit.PAIR:
+        return estimate_pair_audit(job, rubric, folder, stdin)
+    _check(job)
+    prepared = _prepare(job, rubric, folder, "estimate", stdin)
     return [
-        replace(row, name=f"{row.name} ({which})")
-        for which, score in zip((ORIGINAL, CHANGED), jobs, strict=True)
-        for row in estimate_score(score)
+        replace(row, name=f"{row.name} ({part.name})")
+        for part in prepared.parts
+        for row in estimate_score(part.job)
     ]
 
 
-def _rubric(job: AuditJob) -> Rubric:
-    rubric = load_rubric(job.rubric)
-    if rubric.unit is Unit.PAIR:
-        raise UsageError(f"{rubric.name} compares pairs; audit takes rubrics of turns or dialogues")
-    return rubric
+def _check(job: AuditJob) -> None:
+    """Find what can't be done before anything is sent."""
+    if job.whole or job.by != BY_FILE:
+        raise UsageError(f"--by and --whole go with a rubric that compares pairs; {job.rubric} does not")
+    if job.since is not None:
+        earlier_originals(job.since)
 
 
-def _chosen(job: AuditJob) -> tuple[Probe, ...]:
-    for name in job.probes:
-        if name not in BY_NAME:
-            raise unknown_name("probe", name, BY_NAME)
-    return tuple(BY_NAME[name] for name in job.probes) or PROBES
+def _prepare(job: AuditJob, rubric: Rubric, folder: Path, epoch: str, stdin: BinaryIO | None) -> _Prepared:
+    chosen_probes(job)
+    dialogues = list(source_dialogues(job, stdin))
+    labelled = labels_of(job, dialogues, stdin)
+    material = material_of(job, dialogues, frozenset() if labelled is None else labelled.dialogues)
+    parts, missing = parts_of(job, rubric, folder, material, epoch)
+    return _Prepared(rubric, material, labelled, parts, missing)
+
+
+def _within_budget(part: Part, parts: Sequence[Part]) -> ScoreJob:
+    """The part's job with what the other parts have left of the limit: ``--max-cost`` holds for the whole audit."""
+    limit = part.job.limits.max_cost
+    if limit is None:
+        return part.job
+    spent = sum(_cost(other.job.out) or 0.0 for other in parts if other.name != part.name)
+    return replace(part.job, limits=replace(part.job.limits, max_cost=max(0.0, limit - spent)))
+
+
+def _cost(folder: Path) -> float | None:
+    """What a run has cost so far; 0 before it begins, None where a model is unpriced."""
+    if not RunFolder(folder).ledger.exists():
+        return 0.0
+    with open_run(folder) as (_, ledger):
+        return total_cost(ledger.attempt_totals())
 
 
 def _epoch(folder: Path) -> str:
@@ -137,146 +147,139 @@ def _epoch(folder: Path) -> str:
     return path.read_text(encoding="utf-8").strip()
 
 
-def _dialogues(job: AuditJob, stdin: BinaryIO | None) -> Iterator[Dialogue]:
-    """The dialogues of a run folder, or of files; a bad line is an error."""
-    if len(job.sources) == 1 and RunFolder(Path(job.sources[0])).ledger.exists():
-        with open_run(job.sources[0]) as (_, ledger):
-            for stored in ledger.sorted_dialogues():
-                yield stored.load()
-        return
-    for row in read_dialogues(job.sources, job.read, stdin=stdin):
-        if isinstance(row, Rejected):
-            raise InputError([row.problem])
-        yield row.dialogue
+def _write(folder: Path, audit: Audit) -> None:
+    write_text(folder / "audit.json", audit_json(audit))
+    write_text(folder / "judge-card.md", audit_markdown(audit))
+    write_text(folder / "judge-card.html", audit_page(audit))
 
 
-def _material(job: AuditJob, stdin: BinaryIO | None) -> _Material:
-    usable = [d for d in _dialogues(job, stdin) if last_reply(d) is not None]
-    if not usable:
-        raise InputError(
-            "no dialogue has a reply with text", fix="An audit changes replies and compares scores."
-        )
-    drawn = sorted(usable, key=lambda d: (Chooser(job.seed, d.id)(1 << 62), d.id))[: job.size]
-    drawn.sort(key=lambda d: d.id)
-    replies = [d.messages[turn].content for d in drawn if (turn := last_reply(d)) is not None]
-    originals = tuple(_only_last(d) for d in drawn)
-    changed: list[Dialogue] = []
-    left_out: Counter[str] = Counter()
-    found = attacks = 0
-    for dialogue in originals:
-        turn = last_reply(dialogue)
-        assert turn is not None
-        for probe in _chosen(job):
-            other = probe.change(dialogue, turn, Chooser(job.seed, dialogue.id, probe.name), replies)
-            if other is None:
-                left_out[probe.name] += 1
-                continue
-            if probe.kind is Kind.INJECTION:
-                attacks += 1
-                found += bool(dialogue_signs(other))
-            changed.append(_copy(other, dialogue, probe))
-    clean = sum(bool(dialogue_signs(dialogue)) for dialogue in originals)
-    detector = Detector(attacks, found, len(originals), clean)
-    return _Material(originals, tuple(changed), tuple(sorted(left_out.items())), detector)
-
-
-def _only_last(dialogue: Dialogue) -> Dialogue:
-    """The dialogue with its last reply as the only one to be scored."""
-    last = last_reply(dialogue)
-    messages = tuple(
-        replace(m, given=m.role == "assistant" and index != last) for index, m in enumerate(dialogue.messages)
-    )
-    return replace(dialogue, messages=messages, group=dialogue.cluster)
-
-
-def _copy(changed: Dialogue, original: Dialogue, probe: Probe) -> Dialogue:
-    return replace(
-        changed,
-        id=f"{probe.name}/{original.id}",
-        group=original.cluster,
-        metadata={**original.metadata, "audit_probe": probe.name, _KEY: original.id},
-    )
-
-
-def _score_jobs(job: AuditJob, folder: Path, material: _Material, epoch: str) -> tuple[ScoreJob, ScoreJob]:
-    """One run over the originals, with repeats, and one over the changed copies."""
-    jobs = []
-    for name, dialogues, samples in (
-        (ORIGINAL, material.originals, job.samples),
-        (CHANGED, material.changed, 1),
-    ):
-        path = folder / f"{name}.jsonl"
-        write_text(path, (canonical_json(to_json(dialogue)) + "\n" for dialogue in dialogues))
-        jobs.append(
-            ScoreJob(
-                sources=(str(path),),
-                out=folder / name,
-                judges=(job.judge,),
-                rubrics=(job.rubric,),
-                limits=job.limits,
-                judge_options=replace(job.judge_options, samples=samples),
-                model_options=job.model_options,
-                prices=job.prices,
-                epoch=epoch,
-            )
-        )
-    return jobs[0], jobs[1]
-
-
-def _audit(
-    job: AuditJob, rubric: Rubric, material: _Material, folder: Path, runs: Sequence[RunResult]
-) -> Audit:
-    columns, originals, cost = _results(folder / ORIGINAL)
-    _, changed, more = _results(folder / CHANGED) if len(runs) > 1 else ((), {}, 0.0)
-    items = _items(material, originals, changed)
+def _audit(job: AuditJob, prepared: _Prepared, folder: Path, runs: Mapping[str, RunResult]) -> Audit:
+    columns, originals = _results(folder / ORIGINAL)
     judged = [(place, column) for place, column in enumerate(columns) if not column.nominal]
     named = [(place, column) for place, column in judged if column.criterion != OVERALL]
-    partial = next((run.analysis.run.partial for run in runs if run.analysis.run.partial), None)
+    items = _usual(job, prepared.material, folder, runs, originals)
+    undefended = _undefended(prepared.material, folder, runs)
+    usual = list(items.values())
+    partial = next((r.analysis.run.partial for r in runs.values() if r.analysis.run.partial), None)
+    compared = _compared(job, prepared, folder, runs)
+    drift = () if job.since is None else drift_since(job.since, folder / ORIGINAL, job.margin)
+    costs = [_cost(part.job.out) for part in prepared.parts]
+    known = [cost for cost in costs if cost is not None]
     return Audit(
         judge=job.judge if not columns else columns[0].scorer,
-        rubric=rubric.name,
+        rubric=prepared.rubric.name,
         signature=columns[0].signature if columns else "",
         columns=tuple(column for _, column in judged),
-        items=len(items),
-        groups=len({item.group for item in items}),
+        items=len(usual),
+        groups=len({item.group for item in usual}),
         margin=job.margin,
         effects=tuple(
-            effect_of(probe, column, place, items, job.margin)
-            for probe in _chosen(job)
-            for place, column in judged
+            _effects(job, judged, usual, list(undefended.values()), {name for name, _ in prepared.missing})
         ),
-        stability=tuple(stability_of(column, place, items) for place, column in named),
-        spread=tuple(spread_of(column, place, items) for place, column in named),
-        detector=material.detector,
-        left_out=material.left_out,
-        cost=None if cost is None or more is None else cost + more,
+        stability=tuple(stability_of(column, place, usual) for place, column in named),
+        spread=tuple(spread_of(column, place, usual) for place, column in named),
+        detector=prepared.material.detector,
+        left_out=prepared.material.left_out,
+        cost=sum(known) if len(known) == len(costs) else None,
         date=datetime.now(UTC).strftime("%Y-%m-%d"),
-        toy=any(run.analysis.run.toy_judges for run in runs),
+        toy=any(run.analysis.run.toy_judges for run in runs.values()),
         partial=partial,
+        severity=tuple(s for s in (severity_of(c, place, usual) for place, c in judged) if s.means),
+        saved=tuple(_saved(judged, [(items[i], undefended[i]) for i in items if i in undefended])),
+        measures=(*compared.measures, *drift),
+        agreed=compared.agreed,
+        missing=(*prepared.missing, *_not_measured(job)),
+        notes=compared.notes,
     )
 
 
-def _results(folder: Path) -> tuple[tuple[Column, ...], dict[str, Sequence[Result]], float | None]:
-    """The columns of a run, its results by dialogue, and its cost."""
+def _compared(job: AuditJob, prepared: _Prepared, folder: Path, runs: Mapping[str, RunResult]) -> Compared:
+    if prepared.labelled is None or ORIGINAL not in runs:
+        return Compared()
+    drawn = frozenset(dialogue.id for dialogue in prepared.material.originals)
+    return compare(job, prepared.labelled, folder / ORIGINAL, drawn)
+
+
+def _not_measured(job: AuditJob) -> Iterator[tuple[str, str]]:
+    """What nobody asked for or could be had, with what it needs."""
+    if not job.people.labels:
+        yield "leniency, use of the scale, halo, length beyond people's", "needs --labels"
+    if not (job.people.labels and job.own):
+        yield (
+            "self-preference",
+            "needs replies of the judge's own model (--own SYSTEM) beside another's, and --labels",
+        )
+    yield "position", "needs a rubric that compares pairs (such as mt-bench-pair) and two systems"
+    if job.since is None:
+        yield "drift", "needs an earlier audit of the same dialogues (--since)"
+
+
+def _effects(
+    job: AuditJob,
+    judged: Sequence[tuple[int, Column]],
+    usual: Sequence[Judged],
+    undefended: Sequence[Judged],
+    missing: set[str],
+) -> Iterator[Effect]:
+    for probe in chosen_probes(job):
+        if probe.name not in missing:
+            items = undefended if probe.kind is Kind.UNDEFENDED else usual
+            yield from (effect_of(probe, column, place, items, job.margin) for place, column in judged)
+
+
+def _saved(judged: Sequence[tuple[int, Column]], items: Sequence[tuple[Judged, Judged]]) -> Iterator[Saved]:
+    for placement in PLACEMENTS:
+        for place, column in judged:
+            found = saved_of(placement, column, place, items)
+            if found.pairs:
+                yield found
+
+
+def _results(folder: Path) -> tuple[tuple[Column, ...], dict[str, Sequence[Result]]]:
+    """The columns of a run and its results by dialogue."""
     with open_run(folder) as (_, ledger):
         numbers = ledger.scorers()
         if not numbers:
-            return (), {}, 0.0
+            return (), {}
         rows: dict[str, Sequence[Result]] = {row.dialogue: row.results for row in ledger.outcomes()}
-        return next(iter(numbers.values())), rows, total_cost(ledger.attempt_totals())
+        return next(iter(numbers.values())), rows
 
 
-def _items(
-    material: _Material, originals: Mapping[str, Sequence[Result]], changed: Mapping[str, Sequence[Result]]
-) -> list[Judged]:
-    copies: dict[str, dict[str, Sequence[Result]]] = {}
-    for dialogue in material.changed:
-        results = changed.get(dialogue.id)
-        if results is not None:
-            probe = str(dialogue.metadata["audit_probe"])
-            copies.setdefault(str(dialogue.metadata[_KEY]), {})[probe] = results
-    return [
-        Judged(dialogue.cluster, originals[dialogue.id], copies.get(dialogue.id, {}))
-        for dialogue in material.originals
-        if dialogue.id in originals
-    ]
+def _usual(
+    job: AuditJob,
+    material: Material,
+    folder: Path,
+    runs: Mapping[str, RunResult],
+    originals: Mapping[str, Sequence[Result]],
+) -> dict[str, Judged]:
+    """Each original with its changed copies, and with what it got when the rubric was asked otherwise."""
+    columns = _results(folder / ORIGINAL)[0]
+    changed = _results(folder / CHANGED)[1] if CHANGED in runs else {}
+    copies = copies_by_original(material.changed, changed)
+    for probe in chosen_probes(job):
+        if probe.change is None and probe.arm.value in runs:
+            for name, results in _aligned(folder / probe.arm.value, columns).items():
+                copies.setdefault(name, {})[probe.name] = results
+    return {
+        d.id: Judged(d.cluster, originals[d.id], copies.get(d.id, {}))
+        for d in material.originals
+        if d.id in originals
+    }
+
+
+def _undefended(material: Material, folder: Path, runs: Mapping[str, RunResult]) -> dict[str, Judged]:
+    """Each original and its attacked copies under the prompt without defences."""
+    if Arm.UNDEFENDED.value not in runs:
+        return {}
+    rows = _results(folder / Arm.UNDEFENDED.value)[1]
+    copies = copies_by_original(material.copies(Kind.UNDEFENDED), rows)
+    return {
+        d.id: Judged(d.cluster, rows[d.id], copies.get(d.id, {})) for d in material.originals if d.id in rows
+    }
+
+
+def _aligned(folder: Path, columns: Sequence[Column]) -> dict[str, Sequence[Result]]:
+    """The results of a run by dialogue, its criteria in the order of these columns."""
+    own, rows = _results(folder)
+    place = {column.criterion: number for number, column in enumerate(own)}
+    return {name: [results[place[c.criterion]] for c in columns] for name, results in rows.items()}

@@ -75,12 +75,13 @@ class PairwiseJob:
 
 @dataclass(frozen=True, slots=True)
 class PairwiseResult:
-    """A comparison that ended: its folder and Analysis, and whether it got through."""
+    """A comparison that ended: its folder and Analysis, every judged pair by column, and whether it got through."""
 
     folder: RunFolder
     analysis: PairwiseAnalysis
     finished: Finished
     warnings: tuple[str, ...]
+    comparisons: tuple[tuple[Column, tuple[Comparison, ...]], ...] = ()
 
 
 def run_pairwise(
@@ -100,7 +101,7 @@ def run_pairwise(
     with exclusive(folder.path), Ledger(folder.ledger) as ledger, ExitStack() as stack:
         check_same_facts(ledger.get("plan"), _facts(job, judges), str(folder.path))
         masking = None if job.redaction is None else Masking(job.redaction)
-        rows = _rows(job, stdin) if masking is None else masking.rows(_rows(job, stdin))
+        rows = system_rows(job, stdin) if masking is None else masking.rows(system_rows(job, stdin))
         ingest(ledger, rows, folder.rejects, skip_bad=job.skip_bad_lines, update=False)
         ledger.set("plan", _facts(job, judges))
         ledger.set("kind", "pairwise")
@@ -115,11 +116,12 @@ def run_pairwise(
         work = partial(_work, desk, judges, matched.matches, job, progress or Silent())
         clients = [client for judge in judges for client in judge.clients]
         finished = run_asking(work, desk, clients, progress or Silent())
-        analysis = _analyse(ledger, judges, systems, matched, _partial(finished))
+        comparisons = tuple(_comparisons(ledger, judges, matched))
+        analysis = _analyse(comparisons, systems, matched, _partial(finished))
         warnings = tuple(dict.fromkeys(w for client in clients for w in client.warnings))
         warnings = warnings if masking is None else (*warnings, masking.words)
         _write(folder, ledger, judges, matched, analysis, desk, time.monotonic() - started, warnings)
-    return PairwiseResult(folder, analysis, finished, warnings)
+    return PairwiseResult(folder, analysis, finished, warnings, comparisons)
 
 
 async def _work(
@@ -153,7 +155,7 @@ def _facts(job: PairwiseJob, judges: Sequence[PairJudge]) -> dict[str, Json]:
     return facts
 
 
-def _rows(job: PairwiseJob, stdin: BinaryIO | None) -> Iterator[Read | Rejected]:
+def system_rows(job: PairwiseJob, stdin: BinaryIO | None = None) -> Iterator[Read | Rejected]:
     """The dialogues of all files, each with its system's name and an id that no other system's dialogue has."""
     if job.by != BY_FILE:
         for row in read_dialogues(job.sources, job.read, stdin=stdin):
@@ -266,19 +268,22 @@ class _Verdicts:
         return self._rows
 
 
+def _comparisons(
+    ledger: Ledger, judges: Sequence[PairJudge], matched: Matched
+) -> Iterator[tuple[Column, tuple[Comparison, ...]]]:
+    for judge in judges:
+        verdicts = _Verdicts(ledger, judge)
+        for place, column in enumerate(judge.columns):
+            yield column, tuple(_comparison(match, verdicts, place) for match in matched.matches)
+
+
 def _analyse(
-    ledger: Ledger,
-    judges: Sequence[PairJudge],
+    comparisons: Sequence[tuple[Column, Sequence[Comparison]]],
     systems: Sequence[str],
     matched: Matched,
     partial_reason: str | None,
 ) -> PairwiseAnalysis:
-    contests = [
-        contest(column, systems, [_comparison(match, verdicts, place) for match in matched.matches])
-        for judge in judges
-        for verdicts in [_Verdicts(ledger, judge)]
-        for place, column in enumerate(judge.columns)
-    ]
+    contests = [contest(column, systems, judged) for column, judged in comparisons]
     groups = len({match.a.dialogue.cluster for match in matched.matches})
     return PairwiseAnalysis(
         tuple(systems), groups, len(matched.matches), matched.alone, tuple(contests), partial_reason
@@ -288,7 +293,8 @@ def _analyse(
 def _comparison(match: Match, verdicts: _Verdicts, place: int) -> Comparison:
     results = {order: found[place] for order, found in verdicts.of(match).items()}
     gap = _length(match.a) - _length(match.b)
-    return Comparison(match.a.dialogue.cluster, match.systems, results, gap)
+    places = tuple((item.dialogue.id, item.turn) for item in (match.a, match.b))
+    return Comparison(match.a.dialogue.cluster, match.systems, results, gap, places)
 
 
 def _length(item: Item) -> int:

@@ -9,21 +9,21 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
-from evalharness.audit.probes import Kind, Probe
-from evalharness.audit.types import Effect, Finding, Spread, Stability
+from evalharness.audit.findings import FEWEST_GROUPS, bias_finding
+from evalharness.audit.probes import BY_NAME, Kind, Probe
+from evalharness.audit.types import Effect, Finding, Saved, Severity, Spread, Stability
 from evalharness.core.rubric import PassRule
 from evalharness.core.scores import Column, Failure, Result, Score
 from evalharness.stats.clustered import mean_interval
 from evalharness.stats.estimate import Estimate, undefined
 
 _SAME = 1e-9
-FEWEST_GROUPS = 8
-"""Below this an interval is too rough to rest a finding on, above all where all differences happen to be equal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def effect_of(probe: Probe, column: Column, place: int, items: Sequence[Judged],
         (i.group, i.original[place], i.changed[probe.name][place]) for i in items if probe.name in i.changed
     ]
     known = [
-        (g, a, b) for g, x, y in pairs if (a := _number(x)) is not None and (b := _number(y)) is not None
+        (g, a, b) for g, x, y in pairs if (a := number_of(x)) is not None and (b := number_of(y)) is not None
     ]
     failed = sum(isinstance(x, Failure) or isinstance(y, Failure) for _, x, y in pairs)
     better = -1.0 if column.higher_is_better is False else 1.0
@@ -72,12 +72,67 @@ def _judged(kind: Kind, shift: Estimate, margin: float) -> tuple[Finding, str]:
         if shift.low > -margin:
             return Finding.FLAGGED, "the judge does not see it"
         return Finding.UNCLEAR, "a fall is not shown"
-    if (shift.low > 0 or shift.high < 0) and abs(shift.value) > margin:
-        direction = "better" if shift.value > 0 else "worse"
-        return Finding.FLAGGED, f"scores move to the {direction}"
-    if -margin <= shift.low and shift.high <= margin:
-        return Finding.OK, "no effect beyond the margin"
-    return Finding.UNCLEAR, "an effect beyond the margin is not ruled out"
+    finding = bias_finding(shift, margin)
+    if finding is Finding.FLAGGED:
+        return finding, f"scores move to the {'better' if shift.value > 0 else 'worse'}"
+    if finding is Finding.OK:
+        return finding, "no effect beyond the margin"
+    return finding, "an effect beyond the margin is not ruled out"
+
+
+def severity_of(column: Column, place: int, items: Sequence[Judged]) -> Severity:
+    """Whether scores fall with the severity of the degradations: each item's slope over its own, and their mean."""
+    by_step: dict[int, list[float]] = {}
+    slopes: list[tuple[str, float]] = []
+    for item in items:
+        falls = list(_falls(column, place, item))
+        for step, shift in falls:
+            by_step.setdefault(step, []).append(shift)
+        steps = np.array([step for step, _ in falls], dtype=np.float64)
+        if np.unique(steps).size > 1:
+            centred = steps - steps.mean()
+            slopes.append(
+                (item.group, float(centred @ np.array([shift for _, shift in falls]) / (centred @ centred)))
+            )
+    slope = _mean(np.array([value for _, value in slopes]), [group for group, _ in slopes])
+    means = tuple((step, math.fsum(v) / len(v), len(v)) for step, v in sorted(by_step.items()))
+    monotone = len(means) > 1 and all(b[1] < a[1] for a, b in pairwise(means))
+    return Severity(column.criterion, slope, means, monotone, _severity_finding(slope))
+
+
+def _falls(column: Column, place: int, item: Judged) -> Iterator[tuple[int, float]]:
+    """(severity, shift) of each degradation of an item that has a verdict on both sides."""
+    before = number_of(item.original[place])
+    better = -1.0 if column.higher_is_better is False else 1.0
+    for name, results in item.changed.items():
+        after = number_of(results[place])
+        if BY_NAME[name].kind is Kind.SENSITIVITY and before is not None and after is not None:
+            yield BY_NAME[name].severity, better * (after - before)
+
+
+def _severity_finding(slope: Estimate) -> Finding:
+    if slope.low is None or slope.high is None or slope.groups < FEWEST_GROUPS:
+        return Finding.UNCLEAR
+    if slope.high < 0:
+        return Finding.OK
+    return Finding.FLAGGED if slope.low > 0 else Finding.UNCLEAR
+
+
+def saved_of(placement: str, column: Column, place: int, items: Sequence[tuple[Judged, Judged]]) -> Saved:
+    """What the defences take off an attack's lift; each item as judged with them, and without."""
+    better = -1.0 if column.higher_is_better is False else 1.0
+    rows: list[tuple[str, float]] = []
+    for one, other in items:
+        lifts = [
+            (number_of(item.original[place]), number_of(item.changed[name][place]))
+            for item, name in ((one, f"injection-{placement}"), (other, f"undefended-{placement}"))
+            if name in item.changed
+        ]
+        known = [b - a for a, b in lifts if a is not None and b is not None]
+        if len(known) == 2:
+            rows.append((one.group, better * (known[1] - known[0])))
+    values = np.array([value for _, value in rows])
+    return Saved(placement, column.criterion, _mean(values, [group for group, _ in rows]), len(rows))
 
 
 def stability_of(column: Column, place: int, items: Sequence[Judged]) -> Stability:
@@ -90,7 +145,7 @@ def stability_of(column: Column, place: int, items: Sequence[Judged]) -> Stabili
 
 def spread_of(column: Column, place: int, items: Sequence[Judged]) -> Spread:
     """How the scale is used on the unchanged items; means and expectations count at the nearest tenth."""
-    values = [value for item in items if (value := _number(item.original[place])) is not None]
+    values = [value for item in items if (value := number_of(item.original[place])) is not None]
     if not values:
         return Spread(column.criterion, None, None, None, 0)
     commonest = Counter(round(value, 1) for value in values).most_common(1)[0][1]
@@ -118,7 +173,8 @@ def _mean(values: np.ndarray, groups: Sequence[str]) -> Estimate:
     return mean_interval(values, codes)
 
 
-def _number(result: Result) -> float | None:
+def number_of(result: Result) -> float | None:
+    """The value of a score as a number; None for failures, skips and named levels."""
     if not isinstance(result, Score) or isinstance(result.value, str):
         return None
     return float(result.value)

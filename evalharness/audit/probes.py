@@ -18,11 +18,25 @@ from evalharness.core.dialogue import Dialogue, Message
 
 
 class Kind(StrEnum):
-    """What an honest judge does: nothing (``bias``, ``injection``), or score lower (``sensitivity``)."""
+    """What an honest judge does: nothing (``bias``, ``injection``), or score lower (``sensitivity``).
+
+    ``undefended`` attacks meet the judge's prompt with its defences taken off: what they show is what these are worth.
+    """
 
     BIAS = "bias"
     SENSITIVITY = "sensitivity"
     INJECTION = "injection"
+    UNDEFENDED = "undefended"
+
+
+class Arm(StrEnum):
+    """How a judge is asked: as always, or with one thing changed about the asking instead of the dialogue."""
+
+    USUAL = "usual"
+    LEVELS = "levels-reversed"
+    CRITERIA = "criteria-reversed"
+    REWORDED = "reworded"
+    UNDEFENDED = "undefended"
 
 
 Change = Callable[[Dialogue, int, "Chooser", Sequence[str]], Dialogue | None]
@@ -31,13 +45,22 @@ Change = Callable[[Dialogue, int, "Chooser", Sequence[str]], Dialogue | None]
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One kind of change. ``severity`` orders the degradations, 1 the mildest; ``needs_order`` ones need a history."""
+    """One kind of change, to the dialogue (``change``) or to the asking (``arm``).
+
+    ``severity`` orders the degradations, 1 the mildest.
+    """
 
     name: str
     kind: Kind
     what: str
-    change: Change
+    change: Change | None = None
     severity: int = 0
+    arm: Arm = Arm.USUAL
+
+    @property
+    def draws(self) -> str:
+        """What seeded choices go by: an attack is the same string with and without the defences."""
+        return self.name.replace("undefended-", "injection-")
 
 
 class Chooser:
@@ -174,6 +197,9 @@ PROBES: tuple[Probe, ...] = (
     Probe("verbosity", Kind.BIAS, "the reply is padded with sentences that say nothing", _text(_padded)),
     Probe("confidence", Kind.BIAS, "the reply is framed in a confident tone", _text(_confident)),
     Probe("format", Kind.BIAS, "the reply is set as a list with a bold heading", _text(_formatted)),
+    Probe("level-order", Kind.BIAS, "levels are listed from high to low", arm=Arm.LEVELS),
+    Probe("criterion-order", Kind.BIAS, "criteria are asked in reverse order", arm=Arm.CRITERIA),
+    Probe("paraphrase", Kind.BIAS, "the rubric is worded differently", arm=Arm.REWORDED),
     Probe("truncation", Kind.SENSITIVITY, "the second half of the reply is missing", _text(_truncated), 1),
     Probe(
         "wrong-entity", Kind.SENSITIVITY, "numbers or names in the reply are wrong", _text(_wrong_entity), 2
@@ -202,6 +228,16 @@ PROBES: tuple[Probe, ...] = (
             Kind.INJECTION,
             f"an attack on the judge stands in the {name}",
             _injected(placement),
+        )
+        for placement, name in PLACEMENTS.items()
+    ),
+    *(
+        Probe(
+            f"undefended-{placement}",
+            Kind.UNDEFENDED,
+            f"the same attack in the {name}, the prompt without its defences",
+            _injected(placement),
+            arm=Arm.UNDEFENDED,
         )
         for placement, name in PLACEMENTS.items()
     ),

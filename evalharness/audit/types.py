@@ -63,6 +63,65 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True)
+class Severity:
+    """Whether scores fall further the worse a reply was made: the mean change with each step of severity.
+
+    ``means`` are the mean shifts by step, the mildest first, as (severity, shift, items); ``monotone`` tells whether
+    each lies below the one before.
+    """
+
+    criterion: str
+    slope: Estimate
+    means: tuple[tuple[int, float, int], ...]
+    monotone: bool
+    finding: Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What the defences take off the lift of an attack: lift without them minus lift with them, on the same items."""
+
+    placement: str
+    criterion: str
+    difference: Estimate
+    pairs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A bias that shows beside people, between orders, or over time: not under a probe.
+
+    ``estimate`` is the effect in ``unit``; ``judge`` and ``beside`` are the two figures that it compares, where it
+    compares two, the second being that of ``beside_what``. It is flagged only if its interval excludes ``neutral`` and
+    it lies further from it than ``margin``.
+    """
+
+    name: str
+    criterion: str
+    estimate: Estimate
+    neutral: float
+    margin: float
+    unit: str
+    finding: Finding
+    words: str
+    judge: float | None = None
+    beside: float | None = None
+    beside_what: str = "people"
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """A judge's agreement with people on a criterion by the leading statistic, beside what people reach."""
+
+    criterion: str
+    statistic: str
+    judge: Estimate
+    people: Estimate | None
+    items: int
+    raters: int
+
+
+@dataclass(frozen=True, slots=True)
 class Detector:
     """How the deterministic detector does: found among planted attacks, and raised on the unchanged dialogues."""
 
@@ -74,7 +133,11 @@ class Detector:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """Everything that the audit's reports state. ``margin`` is the tolerated shift as a share of the range."""
+    """Everything that the audit's reports state.
+
+    ``margin`` is the tolerated shift as a share of the range. ``missing`` names what was not measured, with the reason.
+    ``pairs`` tells that the judge compares pairs, which ``items`` then counts.
+    """
 
     judge: str
     rubric: str
@@ -92,3 +155,10 @@ class Audit:
     date: str
     toy: bool = False
     partial: str | None = None
+    severity: tuple[Severity, ...] = ()
+    saved: tuple[Saved, ...] = ()
+    measures: tuple[Measure, ...] = ()
+    agreed: tuple[Agreed, ...] = ()
+    missing: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+    pairs: bool = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from evalharness.cli.options import (
     AMOUNT,
     POSITIVE,
     Finite,
+    asking_options,
     json_option,
     quiet_option,
     reading_options,
@@ -30,9 +31,15 @@ _TERM = 15
     "-j", "--judge", required=True, metavar="[NAME=]BACKEND:MODEL[@URL]", help="The judge to audit."
 )
 @click.option("-r", "--rubric", required=True, metavar="NAME|FILE", help="The rubric it answers.")
-@click.option("-o", "--out", metavar="DIR", help="Where the audit goes (default: reports/audit-NAME).")
+@click.option(
+    "-o", "--out", metavar="DIR",
+    help="Where the audit goes (default: RUN/audit, so that the run's report shows it; else reports/audit-NAME).",
+)  # fmt: skip
 @click.option("--probe", multiple=True, metavar="NAME[,NAME…]", help="Only these probes (default: all).")
-@click.option("--size", type=click.IntRange(min=2), default=40, show_default=True, help="How many dialogues.")
+@click.option(
+    "--size", type=click.IntRange(min=2), default=40, show_default=True,
+    help="How many dialogues (scenarios, with a rubric that compares pairs).",
+)  # fmt: skip
 @click.option(
     "--seed", type=int, default=0, show_default=True, help="The same seed draws the same dialogues."
 )
@@ -44,17 +51,34 @@ _TERM = 15
     "--samples", type=click.IntRange(1, 20), default=2, show_default=True,
     help="How often each original is asked, for the judge's own noise.",
 )  # fmt: skip
-@reading_options
-@click.option("--temperature", type=AMOUNT, help="Where the model takes one.")
-@click.option("--effort", help="Reasoning effort, where the model takes one.")
-@click.option("--max-tokens", type=click.IntRange(min=1), help="Longest answer of the judge.")
-@click.option("--api", type=click.Choice(["responses", "chat"]), help="Force the OpenAI API flavour.")
 @click.option(
-    "--concurrency", type=click.IntRange(min=1), default=16, show_default=True, help="Requests in flight."
+    "-l", "--labels", multiple=True, metavar="FILE", help="People's labels, to hold the judge against."
 )
+@click.option("--raters", multiple=True, metavar="GLOB", help="Only these raters, e.g. 'expert_*'.")
+@click.option(
+    "--label-map", multiple=True, metavar="RUBRIC=LABEL",
+    help="The label criterion that belongs to a rubric's criterion (default: the same name).",
+)  # fmt: skip
+@click.option(
+    "--scale", multiple=True, metavar="RUBRIC=LABELS",
+    help="Labels on another scale: 0..2=1..5, or CRITERION=1..5.",
+)  # fmt: skip
+@click.option(
+    "--own", metavar="SYSTEM", help="The system that is the judge's own model: for self-preference."
+)
+@click.option("--since", metavar="AUDIT", help="An earlier audit of the same dialogues: for drift.")
+@click.option("--paraphrase", metavar="FILE", help="The rubric in your own other words (default: ours).")
+@click.option(
+    "--by", default="file", show_default=True, metavar="file|KEY",
+    help="With a rubric that compares pairs: what tells the systems apart.",
+)  # fmt: skip
+@click.option("--whole", is_flag=True, help="With a rubric that compares pairs: whole dialogues.")
+@reading_options
+@asking_options
 @click.option("--rpm", type=POSITIVE, help="At most this many requests a minute.")
-@click.option("--max-cost", type=AMOUNT, metavar="USD", help="Stop before a run costs more.")
+@click.option("--max-cost", type=AMOUNT, metavar="USD", help="Stop before it costs more.")
 @click.option("--dry-run", is_flag=True, help="Say what would be sent and cost; send nothing.")
+@click.option("--yes", is_flag=True, help="Don't ask on a terminal whether the cost is all right.")
 @click.option("--insecure-http", is_flag=True, help="Allow plain http to hosts other than this one.")
 @json_option
 @quiet_option
@@ -62,54 +86,81 @@ _TERM = 15
 def command(context: click.Context, /, **options: Any) -> int:
     """Measure what moves a judge that should not, what it fails to see, and how far attacks get.
 
-    Known changes are made to the last reply of your own dialogues; originals and changed copies are judged afresh, and
-    the differences get intervals. The cost is that of about 18 verdicts a dialogue: see --dry-run.
+    Known changes are made to the last reply of your own dialogues, and to how the judge is asked; all is judged afresh,
+    and the differences get intervals. With --labels the judge is held against people; a rubric that compares pairs is
+    audited for the place, length and author of a reply. The cost is that of about 26 verdicts a dialogue and is said
+    first.
 
     \b
     evalharness audit reports/logs --judge openai:gpt-6-luna --rubric support-reply --dry-run
-    evalharness audit logs.jsonl --judge local:smollm2 --rubric support-reply --size 20
+    evalharness audit logs.jsonl --judge local:smollm2 --rubric support-reply --labels labels.csv
+    evalharness audit old.jsonl new.jsonl --judge openai:gpt-6-luna --rubric mt-bench-pair
     """
     job = make_job(options, context.obj or {})
     if options["dry_run"]:
-        return _estimate(job, as_json=options["json"])
+        _print_estimate(job, as_json=options["json"])
+        return int(ExitCode.OK)
     from evalharness.api.auditing import run_audit
     from evalharness.cli.progress import watching
-    from evalharness.report.audit import audit_json, audit_text
+    from evalharness.report.audit.document import audit_json
+    from evalharness.report.audit.text import audit_text
 
+    _quote(job, ask=not options["yes"], quiet=options["quiet"])
     with watching(quiet=options["quiet"]) as progress:
         result = run_audit(job, progress, sys.stdin.buffer)
     if options["json"]:
         click.echo(audit_json(result.audit), nl=False)
     elif not options["quiet"]:
         click.echo(audit_text(result.audit))
-        click.echo(f"\njudge card: {result.folder / 'judge-card.md'}")
+        click.echo(f"\njudge card: {result.folder / 'judge-card.html'}")
     return _exit_code(result)
 
 
 def _exit_code(result: Any) -> int:
-    signal = next((run.finished.signal for run in result.runs if run.finished.signal is not None), None)
-    if signal is not None:
-        return int(ExitCode.TERMINATED if signal == _TERM else ExitCode.INTERRUPTED)
+    if result.signal is not None:
+        return int(ExitCode.TERMINATED if result.signal == _TERM else ExitCode.INTERRUPTED)
     if not result.complete:
         click.echo("the audit is incomplete; the same command goes on where it stopped", err=True)
         return int(ExitCode.INCOMPLETE)
     return int(ExitCode.OK)
 
 
-def _estimate(job: Any, *, as_json: bool) -> int:
-    from evalharness.api.auditing import estimate_audit
+def _print_estimate(job: Any, *, as_json: bool) -> None:
     from evalharness.cli.summary import print_estimate
 
+    print_estimate(_estimates(job), as_json=as_json)
+
+
+def _estimates(job: Any) -> Sequence[Any]:
+    from evalharness.api.auditing import estimate_audit
+
     with tempfile.TemporaryDirectory(prefix="evalharness-") as scratch:
-        print_estimate(estimate_audit(job, Path(scratch), sys.stdin.buffer), as_json=as_json)
-    return int(ExitCode.OK)
+        return estimate_audit(job, Path(scratch), sys.stdin.buffer)
+
+
+def _quote(job: Any, *, ask: bool, quiet: bool) -> None:
+    """Say on stderr what the audit will send and cost; on a terminal, ask whether that is all right.
+
+    Dialogues from standard input can be read once, so there is no quote for them.
+    """
+    if quiet or "-" in job.sources:
+        return
+    rows = _estimates(job)
+    requests = sum(row.requests for row in rows)
+    if not requests:
+        return
+    costs = [(row.typical_cost, row.most_cost) for row in rows]
+    usual, most = (None if None in side else sum(side) for side in zip(*costs, strict=True))
+    price = "unpriced" if usual is None or most is None else f"${usual:,.4f} usual, at most ${most:,.4f}"
+    click.echo(f"to send: {requests:,} requests in {len(rows)} runs, {price}", err=True)
+    if ask and usual != 0.0 and sys.stdin.isatty() and sys.stderr.isatty():
+        click.confirm("Go on?", abort=True, err=True)
 
 
 def make_job(options: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
     """The job that the options describe."""
-    from evalharness.api.auditing import AuditJob
+    from evalharness.api.audit_job import AuditJob
     from evalharness.cli.options import pairs
-    from evalharness.cli.score import default_out
     from evalharness.data.dialogues import ReadOptions
     from evalharness.engine.plan import Limits
     from evalharness.judges.options import JudgeOptions
@@ -117,10 +168,9 @@ def make_job(options: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
 
     model_options = {k: v for k, v in settings.get("models", {}).items() if k != "insecure_http"}
     model_options |= {name: options[name] for name in ("api", "insecure_http") if options[name]}
-    named = Path(default_out(options["dialogues"][0]))
     return AuditJob(
         sources=tuple(options["dialogues"]),
-        out=Path(options["out"] or named.with_name(f"audit-{named.name}")),
+        out=Path(options["out"] or _default_out(options["dialogues"][0])),
         judge=options["judge"],
         rubric=options["rubric"],
         probes=split_commas(options["probe"]),
@@ -128,6 +178,12 @@ def make_job(options: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
         seed=options["seed"],
         margin=options["margin"],
         samples=options["samples"],
+        people=_people(options),
+        own=options["own"],
+        since=Path(options["since"]) if options["since"] else None,
+        paraphrase=options["paraphrase"],
+        by=options["by"],
+        whole=options["whole"],
         read=ReadOptions(
             format=options["format"],
             map=pairs("map", options["map"]),
@@ -143,3 +199,30 @@ def make_job(options: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
         model_options=model_options,
         prices=settings.get("prices", {}),
     )
+
+
+def _people(options: Mapping[str, Any]) -> Any:
+    """Whom the judge is held against."""
+    from evalharness.analysis.agreement.contest import AgreeOptions
+    from evalharness.analysis.agreement.joining import JoinOptions
+    from evalharness.analysis.agreement.scales import parse_scales
+    from evalharness.api.audit_job import People
+    from evalharness.cli.options import pairs
+
+    return People(
+        labels=tuple(options["labels"]),
+        join=JoinOptions(raters=split_commas(options["raters"])),
+        options=AgreeOptions(
+            map=pairs("label-map", options["label_map"]), scales=parse_scales(options["scale"])
+        ),
+    )
+
+
+def _default_out(first: str) -> Path:
+    """Within the run that is the source, else beside the runs."""
+    from evalharness.cli.score import default_out
+
+    if (Path(first) / "run.sqlite").exists():
+        return Path(first) / "audit"
+    named = Path(default_out(first))
+    return named.with_name(f"audit-{named.name}")

@@ -51,6 +51,26 @@ def reading_options(command: F) -> F:
     return command
 
 
+def asking_options(command: F) -> F:
+    """How a judge's model is asked."""
+    for option in reversed(
+        (
+            click.option("--temperature", type=AMOUNT, help="Where the model takes one."),
+            click.option("--effort", help="Reasoning effort, where the model takes one."),
+            click.option("--max-tokens", type=click.IntRange(min=1), help="Longest answer of a judge."),
+            click.option(
+                "--api", type=click.Choice(["responses", "chat"]), help="Force the OpenAI API flavour."
+            ),
+            click.option(
+                "--concurrency", type=click.IntRange(min=1), default=16, show_default=True,
+                help="Requests in flight.",
+            ),
+        )
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
 def json_option(command: F) -> F:
     """Machine-readable output on stdout."""
     return click.option("--json", "json", is_flag=True, help="Print JSON on stdout.")(command)

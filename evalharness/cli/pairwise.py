@@ -12,6 +12,7 @@ import click
 from evalharness.cli.options import (
     AMOUNT,
     POSITIVE,
+    asking_options,
     json_option,
     pairs,
     quiet_option,
@@ -49,13 +50,7 @@ _TERM = 15
     "--samples", type=click.IntRange(min=1), default=1, show_default=True, help="Verdicts per order."
 )
 @click.option("--per-criterion", is_flag=True, help="One request per criterion instead of one for all.")
-@click.option("--temperature", type=AMOUNT, help="Where the model takes one.")
-@click.option("--effort", help="Reasoning effort, where the model takes one.")
-@click.option("--max-tokens", type=click.IntRange(min=1), help="Longest answer of a judge.")
-@click.option("--api", type=click.Choice(["responses", "chat"]), help="Force the OpenAI API flavour.")
-@click.option(
-    "--concurrency", type=click.IntRange(min=1), default=16, show_default=True, help="Requests in flight."
-)
+@asking_options
 @click.option(
     "--attempts", type=click.IntRange(min=1), default=5, show_default=True, help="Attempts per request."
 )

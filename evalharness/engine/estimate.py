@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import cast
 
@@ -132,6 +133,23 @@ class _Trays:
             self.count, self.requests, self.size = self.count + 1, 0, 0
         self.requests += 1
         self.size += length + 1
+
+
+def estimate_requests(
+    name: str, items: int, planned: Iterable[PlannedRequest], criteria: int, prices: Prices
+) -> JudgeEstimate:
+    """An estimate of requests that are known one by one and none of which is cached; no time is given."""
+    requests = tokens_in = tokens_out = 0
+    typical: float | None = 0.0
+    most: float | None = 0.0
+    for one in planned:
+        requests += 1
+        size, answer, limit = _tokens(one, criteria)
+        tokens_in += size
+        tokens_out += answer
+        typical = _plus(typical, prices.of_usage(one.client, Usage(size, answer)))
+        most = _plus(most, prices.of_usage(one.client, Usage(size, limit)))
+    return JudgeEstimate(name, items, 0, requests, 0, tokens_in, tokens_out, typical, most, None)
 
 
 def _seconds(plan: RunPlan, judge: Judge, requests: int, tokens: int) -> float:

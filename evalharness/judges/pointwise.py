@@ -102,6 +102,7 @@ class Pointwise:
             max_tokens=self._max_tokens(),
             logprobs=self.options.expectation and traits.logprobs and not small,
             sampling=self.options.sampling,
+            variant=self.options.variant,
         )
 
     def _max_tokens(self) -> int:

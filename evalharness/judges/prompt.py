@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 from evalharness.core.canonical import Json, content_hash
 from evalharness.core.dialogue import Dialogue, Document, Item, Message, Tool, ToolCall, Unit
 from evalharness.core.rubric import Criterion, Example, Level, Need, Rubric, Scale
+from evalharness.judges.options import Variant
 from evalharness.judges.schema import CANNOT_ASSESS, answer_keys, answer_schema, range_text
 from evalharness.judges.small import small_message_texts, small_request
 from evalharness.judges.templating import fill, template, templates_hash
 from evalharness.judges.transcript import MARKER_DIGITS, Span, fence, message_texts, shared_text, whole
+from evalharness.judges.undefended import undefended
 from evalharness.llm.client import Request, Sampling
 
 
@@ -47,7 +49,8 @@ class Prompt:
     """How requests are written for one rubric.
 
     ``split``: each request puts one question, after the dialogue, so that the dialogue is a shared prefix of all
-    questions. ``small``: short prompts that ask for a bare label, for models too small for JSON.
+    questions. ``small``: short prompts that ask for a bare label, for models too small for JSON. ``variant``: the
+    change that an audit asks for.
     """
 
     rubric: Rubric
@@ -56,6 +59,7 @@ class Prompt:
     max_tokens: int = 2048
     logprobs: bool = False
     sampling: Sampling = field(default_factory=Sampling)
+    variant: Variant = Variant.NONE
     _fixed: dict[tuple[str, ...], _Fixed] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def request(
@@ -64,8 +68,14 @@ class Prompt:
         """The request that puts these criteria about the item; ``window`` limits the messages that are shown."""
         window = window or Window(whole(item))
         marker = fence(secret, item.dialogue.id)
+        if self.variant is Variant.LEVELS_REVERSED:
+            criteria = [replace(criterion, levels=criterion.levels[::-1]) for criterion in criteria]
         if self.small:
             return small_request(item, criteria[0], marker, window.span, self.max_tokens, self.sampling)
+        request = self._fenced(item, criteria, marker, window)
+        return undefended(request) if self.variant is Variant.UNDEFENDED else request
+
+    def _fenced(self, item: Item, criteria: Sequence[Criterion], marker: str, window: Window) -> Request:
         fixed = self._fixed_for(criteria)
         return Request(
             system=fixed.system,
@@ -86,7 +96,7 @@ class Prompt:
     @property
     def hash(self) -> str:
         """Hash of the wording: of the templates, and of requests that these make for a made-up rubric and item."""
-        return _prompt_hash(self.split, self.small)
+        return _prompt_hash(self.split, self.small, self.variant)
 
     def _fixed_for(self, criteria: Sequence[Criterion]) -> _Fixed:
         """What requests about these criteria of the rubric have in common, made once."""
@@ -161,10 +171,12 @@ def listed(words: list[str], last: str) -> str:
 
 
 @cache
-def _prompt_hash(split: bool, small: bool) -> str:
+def _prompt_hash(split: bool, small: bool, variant: Variant) -> str:
     """Covers the code as well as the templates: whatever changes the specimen's requests changes the hash."""
     requests = [
-        Prompt(_specimen_rubric(unit), split, small).request(item, _specimen_criteria(), b"", window)
+        Prompt(_specimen_rubric(unit), split, small, variant=variant).request(
+            item, _specimen_criteria(), b"", window
+        )
         for unit, item in ((Unit.TURN, Item(_specimen(), 3)), (Unit.DIALOGUE, Item(_specimen())))
         for window in (None, Window(Span(1, 4), 2, 3))
     ]

@@ -10,20 +10,9 @@ import pytest
 
 from tests.cli.runner import Ran, report, run, scores
 from tests.llama_server import llama_server, local_model_path
+from tests.tiny import POLITE
 
 pytestmark = pytest.mark.local_model
-
-RUBRIC = """\
-rubric: tiny
-version: 1
-unit: turn
-about: "A support agent answers."
-criteria:
-  polite:
-    question: "Is the reply polite?"
-    scale: binary
-    good: yes
-"""
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +28,7 @@ def files(own_home: Path) -> None:
         {"role": "assistant", "content": "On its way, Ms Lee."},
     ]
     Path("in.jsonl").write_text(json.dumps({"id": "a", "messages": messages}) + "\n")
-    Path("tiny.yaml").write_text(RUBRIC)
+    Path("tiny.yaml").write_text(POLITE)
     # no room for hidden reasoning, which this model would fill with a loop of words
     Path("evalharness.yaml").write_text("models:\n  smollm2: {efforts: [], reasons: false}\n")
 

@@ -16,19 +16,7 @@ from evalharness.report.wording import changed_words
 from tests.browser import DESK, PHONE, axe_findings, open_browser, visit
 from tests.cli.runner import DATASETS, Ran, run
 from tests.report.payloads import PAYLOADS
-
-RUBRIC = """\
-rubric: tiny
-version: 1
-unit: turn
-about: "A support agent answers."
-criteria:
-  helpfulness:
-    question: "How helpful is the reply?"
-    scale: ordinal
-    levels: {1: "Not.", 2: "A bit.", 3: "Fairly.", 4: "Well.", 5: "Fully."}
-    pass: ">=4"
-"""
+from tests.tiny import HELPFULNESS
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +28,7 @@ def chromium() -> Iterator[Any]:
 @pytest.fixture(autouse=True)
 def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    Path("tiny.yaml").write_text(RUBRIC)
+    Path("tiny.yaml").write_text(HELPFULNESS)
     return tmp_path
 
 
@@ -124,7 +112,7 @@ def test_axe_finds_nothing_serious(chromium: Any, work: Path, size: tuple[int, i
 
 def test_a_changed_judge_is_said_on_top():
     make("old", OLD)
-    Path("tiny.yaml").write_text(RUBRIC.replace("How helpful", "How very helpful"))
+    Path("tiny.yaml").write_text(HELPFULNESS.replace("How helpful", "How very helpful"))
     make("new", NEW)
     ran = run("diff", "old", "new")
     assert ran.code == 0, ran.err

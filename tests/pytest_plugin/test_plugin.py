@@ -12,25 +12,13 @@ import pytest
 
 from tests.cli.runner import ROOT, run
 from tests.faultd import Answer, Faultd, Status, always
-
-RUBRIC = """\
-rubric: tiny
-version: 1
-unit: turn
-about: "A support agent answers."
-criteria:
-  helpfulness:
-    question: "How helpful is the reply?"
-    scale: ordinal
-    levels: {1: "Not.", 2: "A bit.", 3: "Fairly.", 4: "Well.", 5: "Fully."}
-    pass: ">=4"
-"""
+from tests.tiny import HELPFULNESS
 
 
 @pytest.fixture(autouse=True)
 def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    Path("tiny.yaml").write_text(RUBRIC)
+    Path("tiny.yaml").write_text(HELPFULNESS)
     rows = [dialogue(n) for n in range(4)]
     Path("in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     recorded([5, 4, 4, 1])

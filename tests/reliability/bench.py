@@ -22,18 +22,8 @@ from evalharness.llm.retry import RetryPolicy
 from tests.cli.runner import ROOT, Ran, run
 from tests.faultd import Faultd
 from tests.reliability.nursery import Nursery, Nursling
+from tests.tiny import POLITE
 
-RUBRIC = """\
-rubric: tiny
-version: 1
-unit: turn
-about: "A support agent answers."
-criteria:
-  polite:
-    question: "Is the reply polite?"
-    scale: binary
-    good: yes
-"""
 PRICES = "prices:\n  m: {input: 1.0, output: 2.0}\n"
 _MARK = re.compile(r"\[row (\w+)\]")
 WAIT = 120.0
@@ -50,7 +40,7 @@ class Bench:
 
     def __post_init__(self) -> None:
         self.write(self.rows)
-        (self.work / "tiny.yaml").write_text(RUBRIC)
+        (self.work / "tiny.yaml").write_text(POLITE)
 
     @property
     def spec(self) -> str:

@@ -17,6 +17,7 @@ STYLES = (
     "explorer",
     "conversation",
     "verdicts",
+    "audit",
     "print",
 )
 SCRIPTS = (
@@ -45,7 +46,8 @@ LABEL_SCRIPTS = ("dom", "text", "theme", "message", "label")
 """What the page for raters is made of."""
 DIFF_STYLES = ("tokens", "base", "diff")
 TREND_STYLES = ("tokens", "base", "diff", "trend")
-"""What the pages of two and of many runs are made of; they have no script."""
+CARD_STYLES = ("tokens", "base", "audit", "card")
+"""What the pages of two and of many runs, and the judge card, are made of; they have no script."""
 
 
 @cache
