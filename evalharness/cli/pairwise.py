@@ -13,8 +13,8 @@ from evalharness.cli.options import (
     AMOUNT,
     POSITIVE,
     json_option,
-    pairs,
     quiet_option,
+    reading,
     reading_options,
     split_commas,
 )
@@ -95,7 +95,6 @@ def make_job(options: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
     """The job that the options describe."""
     from evalharness.api.pairing import PairwiseJob
     from evalharness.core.dialogue import TurnChoice
-    from evalharness.data.dialogues import ReadOptions
     from evalharness.engine.plan import Limits
     from evalharness.judges.options import JudgeOptions
     from evalharness.llm.client import Sampling
@@ -109,13 +108,7 @@ def make_job(options: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
         rubrics=split_commas(options["rubric"]),
         by=options["by"],
         whole=options["whole"],
-        read=ReadOptions(
-            format=options["format"],
-            map=pairs("map", options["map"]),
-            set=pairs("set", options["set"]),
-            references=options["references"],
-            max_line_bytes=options["max_line_bytes"],
-        ),
+        read=reading(options),
         turns=TurnChoice(options["turns"]),
         limits=Limits(
             **{

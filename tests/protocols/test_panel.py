@@ -268,3 +268,10 @@ def test_a_dry_run_counts_the_requests_of_all_members():
         assert ran.code == 0, ran.err
         assert ran.json[0]["requests"] == 6 if isinstance(ran.json, list) else "6" in ran.out
         assert server.count == 0
+
+
+def test_judges_of_the_settings_are_listed():
+    settings({"jury": {"panel": ["a:b", "c:d"]}, "odd": {"panels": []}})
+    rows = {row["name"]: row for row in run("judges", "list", "--json").json}
+    assert (rows["jury"]["ready"], rows["jury"]["detail"]) == (True, "a panel of the settings")
+    assert rows["odd"]["ready"] is False
