@@ -35,6 +35,9 @@ _TERM = 15
     help="What tells the systems apart: the file, or a metadata key such as system.",
 )  # fmt: skip
 @click.option("--whole", is_flag=True, help="Compare whole dialogues instead of replies.")
+@click.option(
+    "--listwise", is_flag=True, help="Rank all systems' answers at once (up to 6), forwards and backwards."
+)
 @reading_options
 @click.option(
     "--turns", type=click.Choice(["all", "last", "referenced"]), default="all", show_default=True,
@@ -108,6 +111,7 @@ def make_job(options: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
         rubrics=split_commas(options["rubric"]),
         by=options["by"],
         whole=options["whole"],
+        listwise=options["listwise"],
         read=reading(options),
         turns=TurnChoice(options["turns"]),
         limits=Limits(

@@ -7,8 +7,8 @@ same, else in the order of their ids (trials); replies by their number. What has
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from evalharness.core.canonical import content_hash
@@ -47,10 +47,11 @@ class Match:
     a: Item
     b: Item
     systems: tuple[str, str]
+    listed: tuple[Item, ...] = ()
 
     def shown(self, order: Order) -> Pair:
         """The pair as it is shown in this order."""
-        return Pair(self.a, self.b, order)
+        return Pair(self.a, self.b, order, self.listed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +67,35 @@ def match_all(ledger: Ledger, systems: Sequence[str], turns: TurnChoice | None) 
     matches: list[Match] = []
     alone = 0
     for group in _groups(ledger):
+        own: list[Match] = []
         for first, second in combinations(systems, 2):
             found, left = _match_group(group.get(first, []), group.get(second, []), (first, second), turns)
-            matches += found
+            own += found
             alone += left
+        matches += _with_lists(own, systems)
     return Matched(tuple(matches), alone)
+
+
+def _with_lists(matches: Sequence[Match], systems: Sequence[str]) -> list[Match]:
+    """The pairs of a group, each with the answers of all systems that are matched with one another."""
+    lists: dict[tuple[str, int | None], dict[str, Item]] = {}
+    for match in matches:
+        joined: dict[str, Item] = {}
+        for system, item in zip(match.systems, (match.a, match.b), strict=True):
+            joined |= lists.get(_key(item), {system: item})
+        for item in joined.values():
+            lists[_key(item)] = joined
+    return [replace(match, listed=_in_order(lists[_key(match.a)], systems, match)) for match in matches]
+
+
+def _in_order(found: Mapping[str, Item], systems: Sequence[str], match: Match) -> tuple[Item, ...]:
+    """The answers in the order of the systems; the pair alone where trials don't line up between systems."""
+    items = tuple(found[system] for system in systems if system in found)
+    return items if match.a in items and match.b in items else (match.a, match.b)
+
+
+def _key(item: Item) -> tuple[str, int | None]:
+    return item.dialogue.id, item.turn
 
 
 def _groups(ledger: Ledger) -> Iterator[dict[str, list[Placed]]]:
