@@ -275,3 +275,15 @@ def test_judges_of_the_settings_are_listed():
     rows = {row["name"]: row for row in run("judges", "list", "--json").json}
     assert (rows["jury"]["ready"], rows["jury"]["detail"]) == (True, "a panel of the settings")
     assert rows["odd"]["ready"] is False
+
+
+def test_a_panel_in_python():
+    import evalharness
+
+    write_rubric()
+    made = panel([4], [2])
+    result = evalharness.score(
+        "in.jsonl", judges=["jury"], rubrics=["rubric.yaml"], out="r", composed={"jury": made}
+    )
+    assert result.complete
+    assert values("quality") == [3.0]
