@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from evalharness.api import scoring
 from tests.cli.runner import report, run
 from tests.faultd import Faultd, Status
 from tests.faultd_acts import Act, Answer, Seen
@@ -167,6 +168,24 @@ def test_settling_again_changes_nothing_and_new_items_are_counted_in():
     assert score("jury", "--update").code == 0
     whole = Path("r/report.json").read_bytes(), Path("r/scores.jsonl").read_bytes()
     assert outcomes("quality")["d0"]["extra"]["learned_from"] == 10
+    assert score("jury").code == 0
+    assert (Path("r/report.json").read_bytes(), Path("r/scores.jsonl").read_bytes()) == whole
+
+
+def test_a_run_that_dies_before_it_is_settled_is_settled_by_the_next(monkeypatch: pytest.MonkeyPatch):
+    write_rubric()
+    panel(STEADY, [*STEADY[:-1], 4], NOISE, combine="weighted")
+    assert score("jury").code == 0
+    whole = Path("r/report.json").read_bytes(), Path("r/scores.jsonl").read_bytes()
+    Path("r").rename("whole")
+
+    def dying(*_: object) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patched, pytest.raises(MemoryError):
+        patched.setattr(scoring, "settle", dying)
+        score("jury")
+    assert not Path("r/report.json").exists()
     assert score("jury").code == 0
     assert (Path("r/report.json").read_bytes(), Path("r/scores.jsonl").read_bytes()) == whole
 
