@@ -29,7 +29,7 @@ from evalharness.judges.schema import answer_keys
 from evalharness.judges.templating import fill, templates_hash
 from evalharness.judges.transcript import MARKER_DIGITS, fence, shared_text, whole
 from evalharness.judges.verdict import Shown, unusable_reply
-from evalharness.judges.verdict_json import JsonReply, json_objects, member_texts
+from evalharness.judges.verdict_json import JsonReply, json_objects, member_text
 from evalharness.llm.client import Client, Finish, ProviderFault, Reply, Request
 
 MOST_LISTED = 6
@@ -213,11 +213,7 @@ def _preference(
     places: tuple[int, int],
     count: int,
 ) -> Verdict | Unreadable:
-    own = [
-        found
-        for found in objects
-        if key in found.members and not any(map(shown.holds, member_texts(found, key)))
-    ]
+    own = [found for found in objects if key in found.members and not shown.holds(member_text(found, key))]
     if not own:
         return Unreadable(Cause.NO_VERDICT, f"the reply has no ranking {key!r} of its own")
     if any(found.members.repeated or found.members[key] != own[0].members[key] for found in own):
