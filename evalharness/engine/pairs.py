@@ -6,7 +6,6 @@ same, else in the order of their ids (trials); replies by their number. What has
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -17,10 +16,9 @@ from evalharness.core.pairs import OWN_ID, Order, Pair
 from evalharness.core.scores import Column
 from evalharness.data.ledger.store import ItemRef, Ledger
 from evalharness.engine.asking import Asker, Desk
-from evalharness.engine.judging import Stopped, ask_again, first_storage_error
+from evalharness.engine.judging import Stopped, ask_again, work_side_by_side, workers_of
 from evalharness.engine.plan import Limits
 from evalharness.engine.progress import Progress, causes
-from evalharness.errors import StorageError
 from evalharness.judges.pairwise import PairJudge
 from evalharness.llm.client import ProviderFault
 
@@ -172,23 +170,11 @@ async def run_pair_judges(
     retry_failed: bool,
 ) -> tuple[Stopped, ...]:
     """Let every judge compare what it has not compared yet, both orders next to each other."""
-    lanes = [_Lane(desk, judge, matches, progress, stopped, retry_failed) for judge in judges]
-    try:
-        async with asyncio.TaskGroup() as group:
-            for lane in lanes:
-                for _ in range(_workers(lane.judge, limits)):
-                    group.create_task(lane.work())
-    except BaseExceptionGroup as failed:
-        storage, others = failed.split(StorageError)
-        if storage is None or others is not None:
-            raise
-        raise first_storage_error(storage) from failed
-    return tuple(Stopped(lane.judge.name, lane.fatal) for lane in lanes if lane.fatal is not None)
-
-
-def _workers(judge: PairJudge, limits: Limits) -> int:
-    bounds = [client.capabilities.max_parallel for client in judge.clients]
-    return min([limits.concurrency, *(bound for bound in bounds if bound is not None)])
+    lanes = [
+        _Lane(desk, judge, matches, progress, stopped, retry_failed, workers_of(limits, judge.clients))
+        for judge in judges
+    ]
+    return await work_side_by_side(lanes)
 
 
 class _Lane:
@@ -202,8 +188,10 @@ class _Lane:
         progress: Progress,
         stopped: Callable[[], bool],
         retry_failed: bool,
+        workers: int,
     ) -> None:
         self.judge = judge
+        self.workers = workers
         self.fatal: ProviderFault | None = None
         self._desk = desk
         self._progress = progress
@@ -213,6 +201,11 @@ class _Lane:
         total = len(matches) * len(Order)
         progress.start(self._name, total, total - len(tasks))
         self._tasks = iter(tasks)
+
+    @property
+    def judge_name(self) -> str:
+        """The judge's name."""
+        return self.judge.name
 
     async def work(self) -> None:
         """Take pairs until there are none, or the run or this judge is stopped."""
