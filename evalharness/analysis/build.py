@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from evalharness.analysis.accumulate import ClusteredMean, Distribution, rate_estimate
@@ -20,6 +21,7 @@ from evalharness.analysis.types import (
     Tally,
 )
 from evalharness.core.calibration import CalibrationCurve
+from evalharness.core.canonical import Json
 from evalharness.core.metric import CorpusMetric
 from evalharness.core.rubric import PassRule
 from evalharness.core.scores import Cause, Column, Failure, Result, Score, Skip
@@ -63,6 +65,23 @@ class _Group:
         return Tally(self.seen + pending, self.scored, _ranked(self.failed), _ranked(self.skipped), pending)
 
 
+@dataclass(slots=True)
+class _Mass:
+    """Probability that judges gave to the levels in all: sum, count and the least."""
+
+    total: float = 0.0
+    count: int = 0
+    least: float = 1.0
+
+    def add(self, mass: float) -> None:
+        self.total += mass
+        self.count += 1
+        self.least = min(self.least, mass)
+
+    def summary(self) -> tuple[float, float] | None:
+        return (self.total / self.count, self.least) if self.count else None
+
+
 class _ColumnSums:
     """Everything that is collected for one column."""
 
@@ -82,6 +101,7 @@ class _ColumnSums:
         self.warnings: Counter[str] = Counter()
         self.panel = PanelSums()
         self.stages: Counter[str] = Counter()
+        self.mass = _Mass()
 
     def add(self, row: OutcomeRow, result: Result) -> None:
         self.all.add(row.cluster, result)
@@ -96,14 +116,20 @@ class _ColumnSums:
                 self.calibrated.add(row.cluster, self.curve(result.value))
                 self.outside += self.curve.outside(result.value)
             self.uncited += any(not evidence.found for evidence in result.evidence)
-            if result.extra and isinstance(result.extra.get("warning"), str):
-                self.warnings[str(result.extra["warning"])] += 1
+            self._note(result.extra or {})
             if result.stats:
                 for system in {"", row.system}:
                     self._sum_stats(system, result.stats)
         if not isinstance(result, Skip) and result.samples:
             self.asked += len(result.samples)
             self.usable += sum(not isinstance(sample, Cause) for sample in result.samples)
+
+    def _note(self, facts: Mapping[str, Json]) -> None:
+        if isinstance(facts.get("warning"), str):
+            self.warnings[str(facts["warning"])] += 1
+        mass = facts.get("label_mass")
+        if isinstance(mass, int | float):
+            self.mass.add(float(mass))
 
     def _sum_stats(self, system: str, stats: Sequence[float]) -> None:
         if system not in self.stats:
@@ -132,6 +158,7 @@ class _ColumnSums:
             calibrated=self._calibrated(),
             panel=self.panel.summary(),
             stages=_ranked(self.stages),
+            mass=self.mass.summary(),
         )
 
     def _calibrated(self) -> CalibratedMean | None:

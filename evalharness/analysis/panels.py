@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from dataclasses import dataclass
 
@@ -46,7 +45,8 @@ class PanelSums:
     def __init__(self) -> None:
         self._members: dict[str, _Member] = {}
         self._failed: dict[str, Counter[str]] = {}
-        self._apart: list[float] = []
+        self._apart = 0.0
+        self._compared = self._split = 0
 
     def add(self, result: Result) -> None:
         """Take a result; one that holds no members changes nothing."""
@@ -67,18 +67,16 @@ class PanelSums:
                     member.skipped += 1
         apart = result.extra.get("disagreement")
         if isinstance(apart, int | float):
-            self._apart.append(float(apart))
+            self._apart += float(apart)
+            self._compared += 1
+            self._split += apart > 0
 
     def summary(self) -> PanelSummary | None:
         """What was seen; None where no result held members."""
         if not self._members:
             return None
-        mean = math.fsum(self._apart) / len(self._apart) if self._apart else None
-        return PanelSummary(
-            tuple(self._row(name) for name in sorted(self._members)),
-            mean,
-            sum(apart > 0 for apart in self._apart),
-        )
+        mean = self._apart / self._compared if self._compared else None
+        return PanelSummary(tuple(self._row(name) for name in sorted(self._members)), mean, self._split)
 
     def _row(self, name: str) -> MemberRow:
         member, failed = self._members[name], self._failed.get(name, Counter())

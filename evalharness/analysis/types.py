@@ -87,6 +87,7 @@ class ColumnSummary:
     something is missing and the scale is bounded. ``samples`` are usable and asked verdicts where several were asked,
     ``uncited`` counts scores with evidence that is not in the dialogue, ``warnings`` what scorers said about scores.
     ``panel`` is there where several judges made the scores, ``stages`` counts them by the stage of a cascade,
+    ``mass`` is the mean and the least probability that judges gave to the levels in all, where it is known,
     ``calibrated`` is there for judges with a calibration; everything else is of raw scores.
     """
 
@@ -105,6 +106,7 @@ class ColumnSummary:
     calibrated: CalibratedMean | None = None
     panel: PanelSummary | None = None
     stages: tuple[tuple[str, int], ...] = ()
+    mass: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

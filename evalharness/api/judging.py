@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 
+from evalharness.core.canonical import Json
 from evalharness.core.registry import JUDGES, plugins
+from evalharness.judges.compose import KINDS
 from evalharness.llm.keys import ANTHROPIC, OPENAI, TYPESAFE, Provider
 from evalharness.llm.local_models import KNOWN_MODELS, installed_path
 
@@ -48,6 +50,14 @@ def available_judges() -> list[Available]:
             for name, point in plugins(JUDGES).items()
         ),
     ]
+
+
+def composed_judges(definitions: Mapping[str, Json]) -> Iterator[Available]:
+    """The judges that the settings make of others; whether their parts can be used is said of these."""
+    for name, definition in definitions.items():
+        kinds = [kind for kind in definition if kind in KINDS] if isinstance(definition, Mapping) else []
+        detail = f"a {kinds[0].replace('_', ' ')} of the settings" if len(kinds) == 1 else "no definition"
+        yield Available(name, len(kinds) == 1, detail, name)
 
 
 def _provider(provider: Provider, example: str) -> Available:

@@ -12,6 +12,7 @@ from evalharness.api.folder import RunFolder
 from evalharness.api.folder import open_run as open_ledger
 from evalharness.api.rendering import stored_analysis
 from evalharness.api.scoring import RunResult, ScoreJob, run_score
+from evalharness.core.canonical import Json
 from evalharness.core.dialogue import Dialogue, TurnChoice
 from evalharness.core.scores import Outcome
 from evalharness.data.dialogues import ReadOptions
@@ -32,12 +33,14 @@ def score(
     read: ReadOptions | None = None,
     skip_bad_lines: bool = False,
     update: bool = False,
+    composed: Mapping[str, Json] | None = None,
 ) -> RunResult:
     """Score dialogue files into a run folder and return the result; the same call again resumes.
 
     Names are those of ``evalharness score``: metrics like ``bleu``, judges like ``openai:MODEL``, rubrics by name or
-    path. Raises :class:`~evalharness.errors.EvalHarnessError` subclasses for what is the caller's to mend; a provider
-    that refuses does not raise but leaves ``result.complete`` false.
+    path. ``composed`` is what the section ``judges`` of the settings holds: panels, cascades … by name. Raises
+    :class:`~evalharness.errors.EvalHarnessError` subclasses for what is the caller's to mend; a provider that refuses
+    does not raise but leaves ``result.complete`` false.
     """
     files = [sources] if isinstance(sources, str | Path) else list(sources)
     job = ScoreJob(
@@ -52,6 +55,7 @@ def score(
         judge_options=JudgeOptions(samples=samples),
         skip_bad_lines=skip_bad_lines,
         update=update,
+        composed_judges=composed or {},
     )
     return run_score(job)
 

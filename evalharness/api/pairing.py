@@ -34,6 +34,7 @@ from evalharness.engine.plan import REDACT, Limits, check_same_facts
 from evalharness.engine.progress import Progress, Silent
 from evalharness.engine.run import Finished, Interrupt, run_asking
 from evalharness.errors import InputError, Problem, UsageError
+from evalharness.judges.listwise import MOST_LISTED
 from evalharness.judges.options import JudgeOptions
 from evalharness.judges.pairwise import PairJudge, make_pair_judges
 from evalharness.llm.pricing import Prices
@@ -51,7 +52,7 @@ class PairwiseJob:
     """Everything that `evalharness pairwise` can be told.
 
     ``by`` is ``file`` (each file is one system, named by its stem) or a metadata key whose values are the systems.
-    ``whole`` compares whole dialogues instead of replies.
+    ``whole`` compares whole dialogues instead of replies; ``listwise`` ranks all systems' answers at once.
     """
 
     sources: tuple[str, ...]
@@ -60,6 +61,7 @@ class PairwiseJob:
     rubrics: tuple[str, ...]
     by: str = BY_FILE
     whole: bool = False
+    listwise: bool = False
     read: ReadOptions = field(default_factory=ReadOptions)
     turns: TurnChoice = TurnChoice.ALL
     limits: Limits = field(default_factory=Limits)
@@ -95,7 +97,9 @@ def run_pairwise(
     if not job.judges or not job.rubrics:
         raise UsageError("pairwise needs --judge and --rubric", fix="Add --rubric mt-bench-pair --judge …")
     rubrics = [load_rubric(name) for name in job.rubrics]
-    judges = make_pair_judges(job.judges, rubrics, job.judge_options, job.model_options)
+    judges = make_pair_judges(
+        job.judges, rubrics, job.judge_options, job.model_options, listwise=job.listwise
+    )
     started = time.monotonic()
     folder = RunFolder(private_folder(job.out))
     with exclusive(folder.path), Ledger(folder.ledger) as ledger, ExitStack() as stack:
@@ -106,6 +110,11 @@ def run_pairwise(
         ledger.set("plan", _facts(job, judges))
         ledger.set("kind", "pairwise")
         systems = _systems(ledger)
+        if job.listwise and len(systems) > MOST_LISTED:
+            raise UsageError(
+                f"{len(systems)} systems; at most {MOST_LISTED} are ranked at once",
+                fix="Leave out --listwise.",
+            )
         matched = match_all(ledger, systems, None if job.whole else job.turns)
         if not matched.matches:
             raise InputError(

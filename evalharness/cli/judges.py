@@ -21,11 +21,12 @@ def command() -> None:
 
 @command.command("list")
 @json_option
-def list_judges(json: bool) -> None:
-    """The back-ends that a judge's name can begin with, and whether they can be used here."""
-    from evalharness.api.judging import available_judges
+@click.pass_context
+def list_judges(context: click.Context, json: bool) -> None:
+    """The back-ends that a judge's name can begin with, whether they can be used here, and judges of the settings."""
+    from evalharness.api.judging import available_judges, composed_judges
 
-    found = available_judges()
+    found = [*available_judges(), *composed_judges((context.obj or {}).get("judges", {}))]
     if json:
         rows = [{"name": j.name, "ready": j.ready, "detail": j.detail, "example": j.example} for j in found]
         click.echo(json_module.dumps(rows, indent=1))

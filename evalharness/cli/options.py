@@ -71,6 +71,19 @@ def asking_options(command: F) -> F:
     return command
 
 
+def reading(options: Mapping[str, Any]) -> Any:
+    """The ReadOptions that :func:`reading_options` describe."""
+    from evalharness.data.dialogues import ReadOptions
+
+    return ReadOptions(
+        format=options["format"],
+        map=pairs("map", options["map"]),
+        set=pairs("set", options["set"]),
+        references=options["references"],
+        max_line_bytes=options["max_line_bytes"],
+    )
+
+
 def json_option(command: F) -> F:
     """Machine-readable output on stdout."""
     return click.option("--json", "json", is_flag=True, help="Print JSON on stdout.")(command)

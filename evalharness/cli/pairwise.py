@@ -14,8 +14,8 @@ from evalharness.cli.options import (
     POSITIVE,
     asking_options,
     json_option,
-    pairs,
     quiet_option,
+    reading,
     reading_options,
     redact_map_option,
     redact_options,
@@ -39,6 +39,9 @@ _TERM = 15
     help="What tells the systems apart: the file, or a metadata key such as system.",
 )  # fmt: skip
 @click.option("--whole", is_flag=True, help="Compare whole dialogues instead of replies.")
+@click.option(
+    "--listwise", is_flag=True, help="Rank all systems' answers at once (up to 6), forwards and backwards."
+)
 @reading_options
 @redact_options
 @redact_map_option
@@ -95,7 +98,6 @@ def make_job(options: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
     """The job that the options describe."""
     from evalharness.api.pairing import PairwiseJob
     from evalharness.core.dialogue import TurnChoice
-    from evalharness.data.dialogues import ReadOptions
     from evalharness.engine.plan import Limits
     from evalharness.judges.options import JudgeOptions
     from evalharness.llm.client import Sampling
@@ -109,13 +111,8 @@ def make_job(options: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
         rubrics=split_commas(options["rubric"]),
         by=options["by"],
         whole=options["whole"],
-        read=ReadOptions(
-            format=options["format"],
-            map=pairs("map", options["map"]),
-            set=pairs("set", options["set"]),
-            references=options["references"],
-            max_line_bytes=options["max_line_bytes"],
-        ),
+        listwise=options["listwise"],
+        read=reading(options),
         turns=TurnChoice(options["turns"]),
         limits=Limits(
             **{

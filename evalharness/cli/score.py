@@ -14,8 +14,8 @@ from evalharness.cli.options import (
     AMOUNT,
     POSITIVE,
     json_option,
-    pairs,
     quiet_option,
+    reading,
     reading_options,
     redact_map_option,
     redact_options,
@@ -159,7 +159,6 @@ def make_job(options: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
     """The job that the options describe."""
     from evalharness.api.scoring import ScoreJob
     from evalharness.core.dialogue import TurnChoice
-    from evalharness.data.dialogues import ReadOptions
     from evalharness.engine.plan import Limits
     from evalharness.engine.shards import Shard
     from evalharness.judges.options import JudgeOptions
@@ -175,13 +174,7 @@ def make_job(options: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
         metrics=(*split_commas(options["metric"]), *options["check"]),
         judges=tuple(options["judge"]),
         rubrics=split_commas(options["rubric"]),
-        read=ReadOptions(
-            format=options["format"],
-            map=pairs("map", options["map"]),
-            set=pairs("set", options["set"]),
-            references=options["references"],
-            max_line_bytes=options["max_line_bytes"],
-        ),
+        read=reading(options),
         turns=TurnChoice(options["turns"]),
         limits=Limits(
             concurrency=options["concurrency"],

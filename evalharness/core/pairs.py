@@ -20,11 +20,15 @@ class Order(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two items of one scenario, in the run's own order of systems; ``order`` says how they are shown."""
+    """Two items of one scenario, in the run's own order of systems; ``order`` says how they are shown.
+
+    ``listed`` are the items of all systems that answer the scenario, in that order, for judges that rank them at once.
+    """
 
     a: Item
     b: Item
     order: Order = Order.AB
+    listed: tuple[Item, ...] = ()
 
     @property
     def shown(self) -> tuple[Item, Item]:

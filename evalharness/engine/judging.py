@@ -6,18 +6,19 @@ Every verdict is committed before the next item is taken, so a killed run loses 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from evalharness.core.dialogue import Item, Unit
 from evalharness.core.scores import Cause, Failure
 from evalharness.data.ledger.store import ItemRef, Ledger, decode
 from evalharness.engine.asking import Asker, Desk
-from evalharness.engine.plan import RunPlan, items_of, needs_of, scorer_key, title
+from evalharness.engine.plan import Limits, RunPlan, items_of, needs_of, scorer_key, title
 from evalharness.engine.progress import LaneState, Progress, causes
 from evalharness.errors import StorageError
 from evalharness.judges.interface import Judge
-from evalharness.llm.client import ProviderFault
+from evalharness.llm.client import Client, ProviderFault
 
 _BLOCK = 64
 
@@ -60,7 +61,35 @@ async def run_judges(
 async def _side_by_side(
     desk: Desk, plan: RunPlan, judges: Sequence[Judge], progress: Progress, stopped: Callable[[], bool]
 ) -> tuple[Stopped, ...]:
-    lanes = [_Lane(desk, plan, judge, progress, stopped) for judge in judges]
+    return await work_side_by_side([_Lane(desk, plan, judge, progress, stopped) for judge in judges])
+
+
+class Lane(Protocol):
+    """A judge at work: what its workers share."""
+
+    fatal: ProviderFault | None
+    """Why it had to stop for good; None while it has not."""
+
+    @property
+    def judge_name(self) -> str:
+        """The judge's name."""
+        ...
+
+    @property
+    def workers(self) -> int:
+        """How many workers it has."""
+        ...
+
+    async def work(self) -> None:
+        """One worker: takes tasks until there are none, or the run or this judge is stopped."""
+        ...
+
+
+async def work_side_by_side(lanes: Sequence[Lane]) -> tuple[Stopped, ...]:
+    """Let all workers of all lanes work to their end; returns the judges that had to stop.
+
+    A disk that fails is raised as the one StorageError that all of them met.
+    """
     try:
         async with asyncio.TaskGroup() as group:
             for lane in lanes:
@@ -71,7 +100,7 @@ async def _side_by_side(
         if storage is None or others is not None:
             raise
         raise first_storage_error(storage) from failed
-    return tuple(Stopped(lane.judge.name, lane.fatal) for lane in lanes if lane.fatal is not None)
+    return tuple(Stopped(lane.judge_name, lane.fatal) for lane in lanes if lane.fatal is not None)
 
 
 def first_storage_error(group: BaseExceptionGroup[StorageError]) -> StorageError:
@@ -99,6 +128,11 @@ class _Lane:
         live = desk.shelf is None or desk.shelf.collector is None
         done = desk.ledger.outcome_count(self.scorer)
         progress.start(self._name, total, done, self._lane_state if live else None)
+
+    @property
+    def judge_name(self) -> str:
+        """The judge's name."""
+        return self.judge.name
 
     async def work(self) -> None:
         """Take items until there are none, or the run or this judge is stopped."""
@@ -143,8 +177,13 @@ class _Lane:
 
 def lane_count(plan: RunPlan, judge: Judge) -> int:
     """How many items of a judge are worked on at once."""
-    parallel = [client.capabilities.max_parallel for client in judge.clients]
-    return min([plan.limits.concurrency, *(bound for bound in parallel if bound is not None)])
+    return workers_of(plan.limits, judge.clients)
+
+
+def workers_of(limits: Limits, clients: Iterable[Client]) -> int:
+    """How many requests a judge that asks these models has in flight at most."""
+    parallel = [client.capabilities.max_parallel for client in clients]
+    return min([limits.concurrency, *(bound for bound in parallel if bound is not None)])
 
 
 def pending_items(ledger: Ledger, plan: RunPlan, judge: Judge, scorer: int) -> Iterator[tuple[ItemRef, Item]]:

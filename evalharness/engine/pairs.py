@@ -6,9 +6,8 @@ same, else in the order of their ids (trials); replies by their number. What has
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from evalharness.core.canonical import content_hash
@@ -17,10 +16,9 @@ from evalharness.core.pairs import OWN_ID, Order, Pair
 from evalharness.core.scores import Column
 from evalharness.data.ledger.store import ItemRef, Ledger
 from evalharness.engine.asking import Asker, Desk
-from evalharness.engine.judging import Stopped, ask_again, first_storage_error
+from evalharness.engine.judging import Stopped, ask_again, work_side_by_side, workers_of
 from evalharness.engine.plan import Limits
 from evalharness.engine.progress import Progress, causes
-from evalharness.errors import StorageError
 from evalharness.judges.pairwise import PairJudge
 from evalharness.llm.client import ProviderFault
 
@@ -47,10 +45,11 @@ class Match:
     a: Item
     b: Item
     systems: tuple[str, str]
+    listed: tuple[Item, ...] = ()
 
     def shown(self, order: Order) -> Pair:
         """The pair as it is shown in this order."""
-        return Pair(self.a, self.b, order)
+        return Pair(self.a, self.b, order, self.listed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +65,35 @@ def match_all(ledger: Ledger, systems: Sequence[str], turns: TurnChoice | None) 
     matches: list[Match] = []
     alone = 0
     for group in _groups(ledger):
+        own: list[Match] = []
         for first, second in combinations(systems, 2):
             found, left = _match_group(group.get(first, []), group.get(second, []), (first, second), turns)
-            matches += found
+            own += found
             alone += left
+        matches += _with_lists(own, systems)
     return Matched(tuple(matches), alone)
+
+
+def _with_lists(matches: Sequence[Match], systems: Sequence[str]) -> list[Match]:
+    """The pairs of a group, each with the answers of all systems that are matched with one another."""
+    lists: dict[tuple[str, int | None], dict[str, Item]] = {}
+    for match in matches:
+        joined: dict[str, Item] = {}
+        for system, item in zip(match.systems, (match.a, match.b), strict=True):
+            joined |= lists.get(_key(item), {system: item})
+        for item in joined.values():
+            lists[_key(item)] = joined
+    return [replace(match, listed=_in_order(lists[_key(match.a)], systems, match)) for match in matches]
+
+
+def _in_order(found: Mapping[str, Item], systems: Sequence[str], match: Match) -> tuple[Item, ...]:
+    """The answers in the order of the systems; the pair alone where trials don't line up between systems."""
+    items = tuple(found[system] for system in systems if system in found)
+    return items if match.a in items and match.b in items else (match.a, match.b)
+
+
+def _key(item: Item) -> tuple[str, int | None]:
+    return item.dialogue.id, item.turn
 
 
 def _groups(ledger: Ledger) -> Iterator[dict[str, list[Placed]]]:
@@ -147,23 +170,11 @@ async def run_pair_judges(
     retry_failed: bool,
 ) -> tuple[Stopped, ...]:
     """Let every judge compare what it has not compared yet, both orders next to each other."""
-    lanes = [_Lane(desk, judge, matches, progress, stopped, retry_failed) for judge in judges]
-    try:
-        async with asyncio.TaskGroup() as group:
-            for lane in lanes:
-                for _ in range(_workers(lane.judge, limits)):
-                    group.create_task(lane.work())
-    except BaseExceptionGroup as failed:
-        storage, others = failed.split(StorageError)
-        if storage is None or others is not None:
-            raise
-        raise first_storage_error(storage) from failed
-    return tuple(Stopped(lane.judge.name, lane.fatal) for lane in lanes if lane.fatal is not None)
-
-
-def _workers(judge: PairJudge, limits: Limits) -> int:
-    bounds = [client.capabilities.max_parallel for client in judge.clients]
-    return min([limits.concurrency, *(bound for bound in bounds if bound is not None)])
+    lanes = [
+        _Lane(desk, judge, matches, progress, stopped, retry_failed, workers_of(limits, judge.clients))
+        for judge in judges
+    ]
+    return await work_side_by_side(lanes)
 
 
 class _Lane:
@@ -177,8 +188,10 @@ class _Lane:
         progress: Progress,
         stopped: Callable[[], bool],
         retry_failed: bool,
+        workers: int,
     ) -> None:
         self.judge = judge
+        self.workers = workers
         self.fatal: ProviderFault | None = None
         self._desk = desk
         self._progress = progress
@@ -188,6 +201,11 @@ class _Lane:
         total = len(matches) * len(Order)
         progress.start(self._name, total, total - len(tasks))
         self._tasks = iter(tasks)
+
+    @property
+    def judge_name(self) -> str:
+        """The judge's name."""
+        return self.judge.name
 
     async def work(self) -> None:
         """Take pairs until there are none, or the run or this judge is stopped."""

@@ -16,6 +16,7 @@ from evalharness.core.rubric import Criterion, Scale
 from evalharness.core.scores import Cause, Evidence, Failure, Result, Score, Skip, SkipReason, Value
 from evalharness.judges.answers import Answer, CannotAssess, Unreadable, Verdict, clean
 
+AS_WRITTEN = "no probabilities at the value: it counts as written"
 RAW_LIMIT = 2000
 """How much of an unreadable reply is kept, in characters."""
 
@@ -23,13 +24,15 @@ RAW_LIMIT = 2000
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What one reply says about one criterion: the answer (with the expectation as its value where there are
-    probabilities), its checked evidence, and the start of the reply."""
+    probabilities), its checked evidence, and the start of the reply. ``as_written``: probabilities were asked for and
+    there are none at the value, so the value is the one that stands in the reply."""
 
     answer: Answer
     evidence: tuple[Evidence, ...] = ()
     probabilities: Mapping[str, float] | None = None
     mass: float | None = None
     raw: str = ""
+    as_written: bool = False
 
 
 def failed_reading(cause: Cause, detail: str) -> Reading:
@@ -164,6 +167,8 @@ def _mean_probabilities(readings: Sequence[Reading]) -> dict[str, float] | None:
 
 
 def _mass(readings: Sequence[Reading]) -> dict[str, Json]:
-    """The least probability mass that the answers had, where it is known."""
+    """The least probability mass that the answers had, where it is known, and a warning where there should have been
+    probabilities."""
     known = [r.mass for r in readings if r.mass is not None]
-    return {"label_mass": round(min(known), 6)} if known else {}
+    facts: dict[str, Json] = {"label_mass": round(min(known), 6)} if known else {}
+    return {**facts, "warning": AS_WRITTEN} if any(r.as_written for r in readings) else facts

@@ -13,13 +13,14 @@ from functools import cached_property
 from evalharness.core import scorejson
 from evalharness.core.canonical import Json, content_hash
 from evalharness.core.dialogue import Item, Unit
+from evalharness.core.fitted import ScoreInput
 from evalharness.core.rubric import Rubric
 from evalharness.core.scores import Column, Failure, Result, Score, Skip, SkipReason
 from evalharness.errors import UsageError
 from evalharness.judges.columns import TOY_NOTE, rubric_columns, with_overall
 from evalharness.judges.confidence import criterion_confidence
 from evalharness.judges.interface import Ask, Judge, PlannedRequest
-from evalharness.judges.steps import Stepped, planned_requests, unique_clients
+from evalharness.judges.steps import Stepped, all_needs, planned_requests, unique_clients
 from evalharness.llm.client import Client
 
 STAGE = "stage"
@@ -82,6 +83,11 @@ class Cascade:
     def clients(self) -> tuple[Client, ...]:
         """The models of all stages."""
         return unique_clients(self.stages)
+
+    @property
+    def needs(self) -> tuple[ScoreInput, ...]:
+        """The other scorers that any stage builds on."""
+        return all_needs(self.stages)
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:

@@ -17,7 +17,7 @@ from evalharness.core.scores import Column, Evidence, Failure, Result, Score, Sk
 from evalharness.errors import UsageError
 from evalharness.judges.columns import TOY_NOTE, rubric_columns, with_overall
 from evalharness.judges.interface import Ask, Judge, PlannedRequest
-from evalharness.judges.steps import planned_requests
+from evalharness.judges.steps import all_needs, planned_requests
 from evalharness.llm.client import Client
 
 FIRST = "first_failure"
@@ -37,6 +37,11 @@ class Onset:
             raise UsageError(
                 f"{self.name} looks for the first failing reply; {self.rubric.name} judges {self.rubric.unit.value}s",
                 fix="Use a rubric whose unit is turn.",
+            )
+        if all_needs([self.turns]):
+            raise UsageError(
+                f"{self.name}: {self.turns.name} builds on other scorers of a turn, which a walk does not have",
+                fix="Use a judge that needs no other scorer.",
             )
         if not self.watched:
             raise UsageError(

@@ -13,12 +13,14 @@ from evalharness.core.pairs import OWN_ID, Order, Pair
 from evalharness.core.rubric import Criterion, Rubric
 from evalharness.core.scores import Cause, Column, Failure, Result
 from evalharness.data.recordings import Output, PairKey, Recordings
+from evalharness.errors import UsageError
 from evalharness.judges.aggregate import RAW_LIMIT, Reading, combine_samples, failed_reading
 from evalharness.judges.answers import Unreadable, answer_of
 from evalharness.judges.columns import TOY_NOTE, model_parts, rubric_columns, sampling_text
 from evalharness.judges.decision import NOTE as DECISION_NOTE
 from evalharness.judges.decision import criterion_question, read_decision
 from evalharness.judges.interface import Ask
+from evalharness.judges.listwise import Listwise
 from evalharness.judges.options import JudgeOptions
 from evalharness.judges.pointwise import REPAIRABLE
 from evalharness.judges.preference import (
@@ -317,10 +319,17 @@ def make_pair_judges(
     rubrics: Sequence[Rubric],
     options: JudgeOptions,
     models: Mapping[str, Json],
+    *,
+    listwise: bool = False,
 ) -> tuple[PairJudge, ...]:
-    """Every judge on every pair rubric; judges of one name share their client or recordings."""
+    """Every judge on every pair rubric; judges of one name share their client or recordings.
+
+    ``listwise``: they rank all answers to a scenario at once; recordings hold verdicts on pairs and can't.
+    """
     judges: list[PairJudge] = []
     for spec in map(parse_spec, specs):
+        if listwise and spec.backend == "replay":
+            raise UsageError(f"{spec.name} holds verdicts on pairs, no rankings", fix="Leave out --listwise.")
         if spec.backend == "replay":
             from evalharness.data.recordings import read_recordings
 
@@ -328,5 +337,6 @@ def make_pair_judges(
             judges += [PairReplay(spec.name, rubric, recordings) for rubric in rubrics]
         else:
             client = spec_client(spec, models)
-            judges += [Pairwise(spec.name, rubric, client, options) for rubric in rubrics]
+            kind = Listwise if listwise else Pairwise
+            judges += [kind(spec.name, rubric, client, options) for rubric in rubrics]
     return tuple(judges)

@@ -13,13 +13,14 @@ from functools import cached_property
 
 from evalharness.core.canonical import content_hash
 from evalharness.core.dialogue import Item, Unit
+from evalharness.core.fitted import ScoreInput
 from evalharness.core.rubric import Criterion, Rubric, Scale
 from evalharness.core.scores import Column, Result, Score, Value
 from evalharness.errors import UsageError
 from evalharness.judges.columns import TOY_NOTE, rubric_columns, with_overall
 from evalharness.judges.interface import Ask, Judge, PlannedRequest
 from evalharness.judges.opinion import Opinion, by_agreement, by_dawid_skene
-from evalharness.judges.steps import Stepped, planned_requests, unique_clients
+from evalharness.judges.steps import Stepped, all_needs, planned_requests, unique_clients
 from evalharness.judges.votes import Combine, combine_votes, level_of, members_of
 from evalharness.llm.client import Client
 from evalharness.stats.dawid_skene import MIN_RATERS
@@ -57,6 +58,11 @@ class Panel:
     def clients(self) -> tuple[Client, ...]:
         """The models of all members."""
         return unique_clients(self.members)
+
+    @property
+    def needs(self) -> tuple[ScoreInput, ...]:
+        """The other scorers that any member builds on."""
+        return all_needs(self.members)
 
     @property
     def needed(self) -> int:

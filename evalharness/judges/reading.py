@@ -47,7 +47,8 @@ def read_reply(
         places=bool(reply.tokens),
     )
     parts = sources(item, window.span)
-    return {c.id: _from_text(c, answers[c.id], reply, parts, expectation) for c in criteria}
+    wanted = expectation and (request.logprobs or bool(request.labels))
+    return {c.id: _from_text(c, answers[c.id], reply, parts, expectation, wanted) for c in criteria}
 
 
 def _from_labels(criterion: Criterion, found: Distribution, expectation: bool, raw: str) -> Reading:
@@ -58,15 +59,16 @@ def _from_labels(criterion: Criterion, found: Distribution, expectation: bool, r
 
 
 def _from_text(
-    criterion: Criterion, answer: Answer, reply: Reply, parts: dict[str, str], expectation: bool
+    criterion: Criterion, answer: Answer, reply: Reply, parts: dict[str, str], expectation: bool, wanted: bool
 ) -> Reading:
+    """``wanted``: probabilities were asked for; a verdict without them is marked, never taken for an expectation."""
     raw = reply.text[:RAW_LIMIT] or reply.refusal[:RAW_LIMIT]
     match answer:
         case Verdict():
             evidence = checked(answer.citations, answer.rationale, parts)
             found = of_tokens(reply.text, reply.tokens, answer.start, criterion) if expectation else None
             if found is None:
-                return Reading(answer, evidence, raw=raw)
+                return Reading(answer, evidence, raw=raw, as_written=wanted)
             return Reading(
                 _expected(criterion, answer, found), evidence, dict(found.probabilities), found.mass, raw
             )

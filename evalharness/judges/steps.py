@@ -7,10 +7,11 @@ from dataclasses import dataclass, is_dataclass, replace
 from typing import Any, cast
 
 from evalharness.core.dialogue import Item
+from evalharness.core.fitted import ScoreInput
 from evalharness.core.rubric import Rubric
 from evalharness.core.scores import Result
 from evalharness.errors import UsageError
-from evalharness.judges.interface import Ask, Judge, PlannedRequest
+from evalharness.judges.interface import Ask, Judge, PlannedRequest, Stacked
 from evalharness.llm.client import Client, Reply, Request
 
 
@@ -42,6 +43,12 @@ class Stepped:
 def unique_clients(judges: Iterable[Judge]) -> tuple[Client, ...]:
     """The clients of several judges, each once."""
     return tuple({id(client): client for judge in judges for client in judge.clients}.values())
+
+
+def all_needs(judges: Iterable[Judge]) -> tuple[ScoreInput, ...]:
+    """The other scorers that any of the judges builds on, each once."""
+    needs = [need for judge in judges if isinstance(judge, Stacked) for need in judge.needs]
+    return tuple(dict.fromkeys(needs))
 
 
 def planned_requests(judges: Iterable[Judge], item: Item, secret: bytes) -> tuple[PlannedRequest, ...]:

@@ -40,4 +40,4 @@ def templates_hash(prefix: str) -> str:
 
 
 def _belongs(name: str, prefix: str) -> bool:
-    return name.startswith(prefix) if prefix else not name.startswith(("small_", "pair_", "claims_"))
+    return name.startswith(prefix) if prefix else not name.startswith(("small_", "pair_", "claims_", "list_"))

@@ -77,6 +77,11 @@ def _summary(summary: ColumnSummary) -> dict[str, Json]:
         else {"usable": summary.samples[0], "asked": summary.samples[1]},
         "evidence_not_found": summary.uncited,
         **({} if summary.panel is None else {"panel": _panel(summary.panel)}),
+        **(
+            {}
+            if summary.mass is None
+            else {"label_mass": {"mean": summary.mass[0], "least": summary.mass[1]}}
+        ),
         **({"stages": dict(summary.stages)} if summary.stages else {}),
         "warnings": [{"warning": text, "count": count} for text, count in summary.warnings],
         "distribution": [_bin(part) for part in summary.distribution],

@@ -12,6 +12,7 @@ from evalharness.core.dialogue import Dialogue, Document, Item, Message, Unit
 from evalharness.core.rubric import Need
 from evalharness.core.scores import Cause, Evidence, Failure, Score, Skip, SkipReason
 from evalharness.errors import UsageError
+from evalharness.judges.aggregate import AS_WRITTEN
 from evalharness.judges.columns import TOY_NOTE
 from evalharness.judges.options import JudgeOptions
 from evalharness.judges.pointwise import Pointwise
@@ -237,6 +238,15 @@ def test_token_probabilities_make_the_value_an_expectation():
     assert score.value == pytest.approx(3.5)
     assert score.probabilities["4"] == pytest.approx(0.75)
     assert score.extra == {"label_mass": pytest.approx(0.8)}
+
+
+def test_a_value_without_probabilities_counts_as_written_and_says_so():
+    text = answer_json(quality=4)
+    client = FakeClient([Reply(text), Reply(text)], Capabilities(logprobs=True))
+    score, _ = run(judge(client))
+    assert (score.value, score.probabilities) == (4.0, None)
+    assert score.extra == {"warning": AS_WRITTEN}
+    assert run(judge(client, expectation=False))[0].extra is None
 
 
 def test_expectations_can_be_switched_off():

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from evalharness.api import scoring
 from tests.cli.runner import report, run
 from tests.faultd import Faultd, Status
 from tests.faultd_acts import Act, Answer, Seen
@@ -171,6 +172,24 @@ def test_settling_again_changes_nothing_and_new_items_are_counted_in():
     assert (Path("r/report.json").read_bytes(), Path("r/scores.jsonl").read_bytes()) == whole
 
 
+def test_a_run_that_dies_before_it_is_settled_is_settled_by_the_next(monkeypatch: pytest.MonkeyPatch):
+    write_rubric()
+    panel(STEADY, [*STEADY[:-1], 4], NOISE, combine="weighted")
+    assert score("jury").code == 0
+    whole = Path("r/report.json").read_bytes(), Path("r/scores.jsonl").read_bytes()
+    Path("r").rename("whole")
+
+    def dying(*_: object) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patched, pytest.raises(MemoryError):
+        patched.setattr(scoring, "settle", dying)
+        score("jury")
+    assert not Path("r/report.json").exists()
+    assert score("jury").code == 0
+    assert (Path("r/report.json").read_bytes(), Path("r/scores.jsonl").read_bytes()) == whole
+
+
 def test_a_panel_can_sit_on_a_panel_and_members_have_options_of_their_own():
     write_rubric()
     write_dialogues(1)
@@ -268,3 +287,22 @@ def test_a_dry_run_counts_the_requests_of_all_members():
         assert ran.code == 0, ran.err
         assert ran.json[0]["requests"] == 6 if isinstance(ran.json, list) else "6" in ran.out
         assert server.count == 0
+
+
+def test_judges_of_the_settings_are_listed():
+    settings({"jury": {"panel": ["a:b", "c:d"]}, "odd": {"panels": []}})
+    rows = {row["name"]: row for row in run("judges", "list", "--json").json}
+    assert (rows["jury"]["ready"], rows["jury"]["detail"]) == (True, "a panel of the settings")
+    assert rows["odd"]["ready"] is False
+
+
+def test_a_panel_in_python():
+    import evalharness
+
+    write_rubric()
+    made = panel([4], [2])
+    result = evalharness.score(
+        "in.jsonl", judges=["jury"], rubrics=["rubric.yaml"], out="r", composed={"jury": made}
+    )
+    assert result.complete
+    assert values("quality") == [3.0]

@@ -152,11 +152,11 @@ def test_built_in_rubrics_load_by_name_and_have_nothing_to_improve(name: str):
     assert (findings, errors) == ([], [])
 
 
-def test_the_nine_rubrics_are_there_with_their_units():
+def test_the_ten_rubrics_are_there_with_their_units():
     units = {name: load_rubric(name).unit.value for name in builtin_rubrics()}
     assert units == {
         "dialogue-quality": "dialogue", "support-reply": "turn", "topical-chat": "turn", "rag-faithfulness": "turn",
-        "agent-task": "dialogue", "agent-trajectory": "dialogue", "claims": "turn", "safety": "dialogue", "mt-bench-pair": "pair",
+        "agent-task": "dialogue", "agent-trajectory": "dialogue", "claims": "turn", "session": "dialogue", "safety": "dialogue", "mt-bench-pair": "pair",
     }  # fmt: skip
 
 

@@ -226,7 +226,10 @@ def _split(summary: ColumnSummary, number_: int) -> Count | None:
 
 
 def _members(summary: ColumnSummary) -> Iterable[tuple[str, str]]:
-    """A line for each member of the panel, or for the stages of the cascade."""
+    """What is known of the verdicts behind the scores: probability mass, stages of a cascade, members of a panel."""
+    if summary.mass is not None:
+        mean, least = (number(share) for share in summary.mass)
+        yield "label mass", f"{mean} on average, at least {least}: the probability given to the levels in all"
     if summary.stages:
         yield "judged by", ", ".join(f"{name} {count:,}" for name, count in summary.stages)
     if summary.panel is None:
