@@ -15,7 +15,7 @@ from evalharness.core.canonical import Json, content_hash
 from evalharness.core.dialogue import Item, Unit
 from evalharness.core.fitted import ScoreInput
 from evalharness.core.rubric import Rubric
-from evalharness.core.scores import Column, Failure, Result, Score, Skip, SkipReason
+from evalharness.core.scores import Cause, Column, Failure, Result, Score, Skip, SkipReason
 from evalharness.errors import UsageError
 from evalharness.judges.columns import TOY_NOTE, rubric_columns, with_overall
 from evalharness.judges.confidence import criterion_confidence
@@ -110,8 +110,11 @@ class Cascade:
         """One result per column, from the first stage that is sure of all criteria."""
         path: list[tuple[str, tuple[Result, ...]]] = []
         for place, stage in enumerate(self.stages):
-            path.append((stage.name, await stage.judge(item, Stepped(ask, stage.name))))
-            if place < len(self.accept) and self.is_sure(path[-1][1], self.accept[place]):
+            results = await stage.judge(item, Stepped(ask, stage.name))
+            path.append((stage.name, results))
+            if _is_unasked(results) or (
+                place < len(self.accept) and self.is_sure(results, self.accept[place])
+            ):
                 break
         return self._results(path)
 
@@ -146,6 +149,28 @@ class Cascade:
                 result = replace(result, extra=facts)
             results[criterion.id] = result
         return with_overall(self.rubric, results)
+
+
+_NOT_ABOUT_THE_ITEM = frozenset(
+    {
+        Cause.TIMEOUT,
+        Cause.CONNECTION,
+        Cause.RATE_LIMITED,
+        Cause.SERVER_ERROR,
+        Cause.PROTOCOL,
+        Cause.AUTH,
+        Cause.QUOTA,
+        Cause.MODEL_NOT_FOUND,
+        Cause.INCOMPLETE,
+    }
+)
+
+
+def _is_unasked(results: Sequence[Result]) -> bool:
+    """Whether a stage could not be asked: its provider is down, or the answer is still to come. That says nothing of
+    the item, and an outage must not send everything to the dear judge."""
+    own = results[:-1]  # _overall is incomplete whenever a criterion failed
+    return any(isinstance(result, Failure) and result.cause in _NOT_ABOUT_THE_ITEM for result in own)
 
 
 def _is_sure(sure: float | None, result: Result, threshold: float | None) -> bool:

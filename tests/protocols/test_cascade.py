@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from tests.cli.runner import report, run
-from tests.faultd import Faultd
+from tests.faultd import Faultd, Status
+from tests.faultd_acts import Answer
 from tests.protocols.files import outcomes, record, score, settings, values, write_dialogues, write_rubric
 
 SURE, TORN = [4, 4, 4], [1, 5, 4]
@@ -102,6 +103,22 @@ def test_only_what_goes_on_is_asked_of_the_dear_judge():
         settings({"both": {"cascade": [cheap, f"dear=openai:m@{server.url}"], "accept": 0.8}})
         assert score("both").code == 0
         assert [seen.row for seen in server.requests] == ["d1"]
+
+
+def test_an_outage_of_the_cheap_judge_is_not_paid_at_the_dear_ones_price():
+    write_rubric()
+    write_dialogues(2)
+    with Faultd(
+        lambda seen: Status(503, "overloaded") if seen.body["model"] == "cheap" else Answer()
+    ) as server:
+        names = [f"{name}=openai:{name}@{server.url}" for name in ("cheap", "dear")]
+        settings({"both": {"cascade": names, "accept": 0.8}})
+        assert score("both", "--attempts", "1").code == 0
+        assert {seen.body["model"] for seen in server.requests} == {"cheap"}
+        assert {row["cause"] for row in outcomes("quality").values()} == {"server_error"}
+        server.script = lambda _: Answer()
+        assert score("both").code == 0
+        assert {row["status"] for row in outcomes("quality").values()} == {"scored"}
 
 
 @pytest.mark.parametrize(
