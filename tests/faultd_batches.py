@@ -42,6 +42,7 @@ class Batch:
     errors: list[dict[str, Any]] = field(default_factory=list)
     good: list[bytes] = field(default_factory=list)
     bad: list[bytes] = field(default_factory=list)
+    counted: tuple[int, int] = (0, 0)
 
 
 Fate = Callable[[Batch, dict[str, Any], int], Any]
@@ -164,8 +165,10 @@ class Shop(Mapping[str, Script]):
         return _json(described(batch, anthropic=anthropic))
 
     def _list(self, path: str, *, anthropic: bool) -> Act:
-        """Two a page, the newest first."""
+        """Two a page, the newest first. A look at the list is a look at every batch, so that time goes on."""
         rows = [batch for batch in reversed(self.batches.values()) if not batch.gone]
+        for batch in rows:
+            self._move(batch)
         after = re.search(r"after(?:_id)?=([^&]+)", path)
         if after is not None:
             rows = rows[[batch.id for batch in rows].index(after.group(1)) + 1 :]
@@ -188,6 +191,7 @@ class Shop(Mapping[str, Script]):
         if batch.ending != "failed":
             for line in batch.lines:
                 self._run(batch, line)
+        batch.counted = (len(batch.good), len(batch.bad))
         self.files(batch)
 
     def _run(self, batch: Batch, line: dict[str, Any]) -> None:
@@ -208,7 +212,7 @@ class Shop(Mapping[str, Script]):
 
 def described(batch: Batch, *, anthropic: bool) -> dict[str, Any]:
     """A batch as its provider describes it."""
-    good, bad = len(batch.good), len(batch.bad)
+    good, bad = batch.counted
     if anthropic:
         running = 0 if batch.ending else len(batch.lines)
         counts = {"processing": running, "succeeded": good, "errored": bad, "canceled": 0, "expired": 0}

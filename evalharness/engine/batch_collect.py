@@ -12,14 +12,13 @@ from evalharness.core.scores import Cause
 from evalharness.data.ledger.batches import BatchState, RowState, Settled, StoredBatch, WaitingRequest
 from evalharness.engine.asking import Desk, fault_facts, reply_facts
 from evalharness.engine.batch_rows import Reconciler, lines_of
-from evalharness.engine.batch_submit import download, patiently
+from evalharness.engine.batch_submit import GONE, download, patiently
 from evalharness.engine.progress import Progress
 from evalharness.llm import replyjson
 from evalharness.llm.batches import BatchApi, BatchClient, BatchStatus, Phase, Row
 from evalharness.llm.client import ProviderFault, Reply
 from evalharness.llm.faults import fault_of_status, protocol_fault
 
-_GONE = (404, 410)
 _DOWNLOADS = 3
 _LATER = ("token_limit_exceeded", "rate_limit_exceeded")
 """What the provider says of a batch that it would take at another time."""
@@ -50,7 +49,7 @@ class Gatherer:
             else:
                 await self._collect(batch, status, client, api)
         except ProviderFault as fault:
-            if fault.status not in _GONE:
+            if fault.status not in GONE:
                 raise
             self._store.missing(batch.no, fault.detail)
             self._progress.note(

@@ -134,20 +134,24 @@ class _Rounds:
     async def _look(self) -> int:
         """Trace, poll and collect every open batch; how many have ended."""
         came = 0
-        for batch in self._open():
-            if self._stopped():
-                break
-            client = self._clients[batch.lane]
-            api = batch_api(client)
-            assert api is not None
-            try:
-                if batch.state is BatchState.SENDING:
-                    came += await self._submitter.trace(batch, api)
-                else:
-                    came += await self._gatherer.look(batch, client, api)
-            except ProviderFault as fault:
-                self._stops[batch.lane] = fault
+        for states in ((BatchState.SENDING,), (BatchState.RUNNING, BatchState.MISSING)):
+            for batch in self._open(*states):
+                if self._stopped():
+                    return came
+                try:
+                    came += await self._look_at(batch)
+                except ProviderFault as fault:
+                    self._stops[batch.lane] = fault
         return came
+
+    async def _look_at(self, batch: StoredBatch) -> bool:
+        """Whether a batch has ended, or (one that was being sent) what became of it is known now."""
+        client = self._clients[batch.lane]
+        api = batch_api(client)
+        assert api is not None
+        if batch.state is BatchState.SENDING:
+            return await self._submitter.trace(batch, api)
+        return await self._gatherer.look(batch, client, api)
 
     def _open(self, *states: BatchState) -> list[StoredBatch]:
         """Open batches of models that this run asks; those of others are left alone."""

@@ -31,6 +31,8 @@ SETTLING = 120.0
 """Seconds after which a batch that the provider's list does not show was never made: lists may lag behind."""
 TRANSFER = 3600.0
 """Seconds that an upload or a download may take."""
+GONE = (404, 410)
+"""Statuses that say that there is no such batch or file."""
 _CLOCK_SLACK = 900.0
 """Seconds by which our clock and the provider's may differ."""
 _LOG = logging.getLogger("evalharness.engine.batches")
@@ -165,22 +167,29 @@ class Submitter:
         for status in found:
             if status.id in known or status.total != batch.requests:
                 continue
-            if status.phase is Phase.RUNNING:
-                doubtful = True
-            elif await self._carries(status, api, batch.marker):
+            ours = None if status.phase is Phase.RUNNING else await self._carries(status, api, batch.marker)
+            if ours:
                 return status
+            doubtful = doubtful or ours is None
         return doubtful
 
-    async def _carries(self, status: BatchStatus, api: BatchApi, marker: str) -> bool:
+    async def _carries(self, status: BatchStatus, api: BatchApi, marker: str) -> bool | None:
+        """Whether the results are those of a batch of ours; None where no row tells."""
         with tempfile.TemporaryFile() as spool:
-            await download(status, api, spool, self._desk.policy)
+            try:
+                await download(status, api, spool, self._desk.policy)
+            except ProviderFault as fault:
+                if fault.status in GONE:
+                    return None
+                raise
             for line in lines_of(spool):
                 try:
-                    if line is not None and api.row(line).custom_id.startswith(f"{marker}-"):
-                        return True
+                    name = "" if line is None else api.row(line).custom_id
                 except MalformedBody:
                     continue
-        return False
+                if name:
+                    return name.startswith(f"{marker}-")
+        return None
 
 
 async def download(status: BatchStatus, api: BatchApi, spool: BinaryIO, policy: RetryPolicy) -> None:
