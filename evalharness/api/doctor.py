@@ -31,7 +31,7 @@ _NEEDED = (
     "scipy",
     "pydantic",
 )
-_OPTIONAL = {"xllamacpp": "local", "pyarrow": "parquet"}
+_OPTIONAL = {"xllamacpp": "local", "pyarrow": "parquet", "aiohttp": "fast", "ray": "ray"}
 _OLDEST_SQLITE = (3, 24, 0)
 
 

@@ -112,7 +112,7 @@ def _cluster(ray: Any, cluster: Cluster, plan: RunPlan) -> Iterator[int]:
     try:
         ray.init(**options)
     except Exception as error:  # Ray raises a bare Exception when its processes don't come up in time
-        reason = one_line(str(error))
+        reason = one_line(str(error)).rstrip(".")
         if cluster.address is None:
             raise RunIncompleteError(f"Ray did not start: {reason}", fix=_AGAIN) from error
         raise UsageError(
