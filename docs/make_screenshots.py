@@ -60,13 +60,13 @@ def main() -> None:
 
 
 def _beside(browser: Browser, folder: Path) -> None:
-    """The first screen with a gate and labels: chrF against the references, labels by construction."""
+    """The first screen with a gate: chrF against the references."""
     data = Path(__file__).parents[1] / "datasets"
-    for name in ("sample", "degraded"):
+    for name, out in (("sample", "v1"), ("degraded", "v2")):
         score = ["score", str(data / f"{name}.jsonl"), "--metric", "chrf,words,overlap_context"]
-        guarded(cli, [*score, "--out", str(folder / f"{name}-beside"), "--quiet"])
-    run = str(folder / "degraded-beside")
-    guarded(cli, ["report", run, "--baseline", str(folder / "sample-beside")])
+        guarded(cli, [*score, "--out", str(folder / out), "--quiet"])
+    run = str(folder / "v2")
+    guarded(cli, ["report", run, "--baseline", str(folder / "v1")])
     _shot(browser, (Path(run) / "report.html").as_uri(), "report-gate.png", 1280, 760)
 
 
