@@ -205,7 +205,7 @@ def resampling_table(replications: int, draws: int = 400) -> Iterator[str]:
 def labelled_table(replications: int) -> Iterator[str]:
     """Intervals of figures of all items that come from many scores and few labels, and of weighted figures."""
     yield "Coverage of means of all items (2,000 of them, 4 in a dialogue) from a judge and a few labelled dialogues,"
-    yield "and of weighted figures from labels drawn more often where the judge is far from the middle."
+    yield "and of weighted figures from as many labels, drawn more often where the judge is far from the middle."
     yield ""
     yield "| figure | 5 labelled dialogues | 12 | 25 | 50 |"
     yield "|---|---|---|---|---|"
