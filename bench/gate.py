@@ -97,7 +97,7 @@ def error_rates(runs: int) -> None:
     )
     print("| no change: passes | twice max_drop: fails |")
     print("|---|---|---|---|---|---|---|---|---|")
-    places = [(g, icc, turns) for g in (8, 15, 30, 60) for icc in (0.0, 0.2, 0.5) for turns in (3, 8)]
+    places = [(g, icc, turns) for g in (8, 15, 30, 60) for icc in (0.0, 0.5) for turns in (3, 8)]
     for seed, (groups, icc, turns) in enumerate(places):
         none, margin, twice = (
             simulate(Setting(groups, icc, turns, drop), runs, 10 * seed + place)
@@ -117,7 +117,7 @@ def power_curve(runs: int) -> None:
     print("| groups | true drop | pass | fail | inconclusive | mean is lower | bootstrap |")
     print("|---|---|---|---|---|---|---|")
     for seed, groups in enumerate((15, 30, 60)):
-        for place, drop in enumerate((0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6)):
+        for place, drop in enumerate((0.0, 0.1, 0.2, 0.3, 0.4)):
             found = simulate(Setting(groups, 0.2, 5, drop), runs, 1000 + 10 * seed + place)
             row = shares(found, "pass", "fail", "inconclusive", "mean", "sacrebleu")
             print(f"| {groups} | {drop:g} | {row} |", flush=True)

@@ -12,7 +12,7 @@ from evalharness.data.ledger.store import Ledger
 from evalharness.data.rubrics import find_rubric, parse_rubric
 from evalharness.data.strictyaml import parse_mapping
 from evalharness.judges.options import JudgeOptions
-from evalharness.judges.spec import parse_spec
+from evalharness.judges.spec import judge_name
 from evalharness.llm.client import Sampling
 
 ASKED = "asked"
@@ -74,7 +74,7 @@ def recorded_recipe(ledger: Ledger) -> Recipe | None:
     options = dict(stored["options"])
     options["sampling"] = Sampling(**options["sampling"])
     return Recipe(
-        judges={parse_spec(text).name: text for text in stored["judges"]},
+        judges={judge_name(text): text for text in stored["judges"]},
         rubrics={parse_rubric(text, "the run's rubric").name: text for text in stored["rubrics"]},
         options=JudgeOptions(**options),
         api=stored["api"],

@@ -30,12 +30,16 @@ from evalharness.report.execution import total_cost
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How fresh verdicts are asked for. ``quote`` is told what each asking would send before anything is sent."""
+    """How fresh verdicts are asked for. ``quote`` is told what each asking would send before anything is sent.
+
+    ``composed`` are the judges that the settings make of others.
+    """
 
     offline: bool = False
     dry: bool = False
     limits: Limits = field(default_factory=Limits)
     models: Mapping[str, Json] = field(default_factory=dict)
+    composed: Mapping[str, Json] = field(default_factory=dict)
     prices: Mapping[str, Json] = field(default_factory=dict)
     quote: Callable[[Sequence[JudgeEstimate]], None] = lambda _: None
     progress: Progress = field(default_factory=Silent)
@@ -127,6 +131,7 @@ def _job(run: Path, wanted: Wanted, terms: Terms) -> ScoreJob:
         limits=terms.limits,
         judge_options=known.options,
         model_options={**terms.models, **({"api": known.api} if known.api else {})},
+        composed_judges=terms.composed,
         prices=terms.prices,
         epoch=epoch,
         offline=terms.offline,

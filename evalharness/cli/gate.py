@@ -139,6 +139,7 @@ def make_terms(options: Mapping[str, Any], settings: Mapping[str, Any], progress
         dry=options["dry_run"],
         limits=Limits(max_cost=options["max_cost"]),
         models={**models, **({"insecure_http": True} if options["insecure_http"] else {})},
+        composed=settings.get("judges", {}),
         prices=settings.get("prices", {}),
         quote=quote,
         progress=progress,

@@ -42,10 +42,10 @@ def judged_failures(
     refuted = _count(items, Standing.REFUTED)
     told = f"; {_refuted(refuted)}" if refuted else ""
     if sure > limit:
-        return Verdict.FAIL, f"{sure} new failures, more than {limit}{told}"
+        return Verdict.FAIL, f"{_failures(sure)}, more than {limit}{told}"
     if sure + unsure > limit:
         why = verdicts_text(items, again)
-        return Verdict.INCONCLUSIVE, f"{sure + unsure} new failures, {sure} of them confirmed ({why}){told}"
+        return Verdict.INCONCLUSIVE, f"{_failures(sure + unsure)}, {sure} of them confirmed ({why}){told}"
     return Verdict.PASS, _refuted(refuted) if refuted else ""
 
 
@@ -82,7 +82,7 @@ def _demand(title: str, found: list[Failing], judged: int, without: int, again: 
     refuted = len(found) - len(sure) - len(unsure)
     told = f"; {_refuted(refuted)}" if refuted else ""
     if sure:
-        return Demand(title, Verdict.FAIL, f"fails on {len(sure)} counts{told}", sure)
+        return Demand(title, Verdict.FAIL, f"fails on {_counts(len(sure))}{told}", sure)
     if unsure:
         reason = f"fails, and that is not confirmed: {verdicts_text(unsure, again)}{told}"
         return Demand(title, Verdict.INCONCLUSIVE, reason, unsure)
@@ -90,7 +90,15 @@ def _demand(title: str, found: list[Failing], judged: int, without: int, again: 
         return Demand(title, Verdict.INCONCLUSIVE, f"{without} of its items have no verdict")
     if not judged:
         return Demand(title, Verdict.INCONCLUSIVE, "no criterion with a pass mark judged it")
-    return Demand(title, Verdict.PASS, f"passes on {judged} counts{told}")
+    return Demand(title, Verdict.PASS, f"passes on {_counts(judged)}{told}")
+
+
+def _counts(number: int) -> str:
+    return "1 count" if number == 1 else f"{number} counts"
+
+
+def _failures(number: int) -> str:
+    return "1 new failure" if number == 1 else f"{number} new failures"
 
 
 def _refuted(count: int) -> str:

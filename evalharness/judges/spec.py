@@ -26,6 +26,7 @@ __all__ = [
     "JudgeOptions",
     "JudgeSpec",
     "judge_kinds",
+    "judge_name",
     "make_judge",
     "make_judges",
     "parse_spec",
@@ -136,6 +137,12 @@ def _make(
         maker = _MAKERS.get(parsed.backend) or _plugin(parsed.backend) or _make_pointwise
         judges.extend(maker(parsed, rubrics, options, models))
     return tuple(judges)
+
+
+def judge_name(spec: str) -> str:
+    """The name in outcomes of a judge as the user names it, one that the settings make of others included."""
+    alias, name = _composed_name(spec)
+    return alias or (parse_spec(spec).name if ":" in name else name)
 
 
 def _composed_name(spec: str | JudgeSpec) -> tuple[str, str]:

@@ -94,7 +94,7 @@ def test_a_confirmed_failure_fails_and_costs_its_verdicts_once(server: Faultd):
     assert ran.code == 1, ran.out
     assert server.count == asked + 3
     assert failure()["judged_again"] == {"failing": 3, "passing": 0, "asked": 3}
-    assert "1 new failures, more than 0" in ran.out
+    assert "1 new failure, more than 0" in ran.out
     assert "again: judge j on tone: 3 requests" in ran.err
     assert gate().code == 1
     assert server.count == asked + 3, "the second gate asks nothing: the verdicts are kept"
@@ -197,3 +197,19 @@ def test_a_baseline_file_as_the_run_has_no_dialogues_to_ask_about(server: Faultd
     ran = run("gate", "new.json", "-b", "old", "-p", "gate.yaml", "-o", ".")
     assert ran.code == 4, ran.out
     assert "holds no dialogues" in ran.out
+
+
+def test_a_judge_that_the_settings_make_of_others_is_asked_again(server: Faultd):
+    Path("evalharness.yaml").write_text(
+        f"judges:\n  jury: {{panel: [a=openai:m@{server.url}, b=openai:n@{server.url}]}}\n"
+    )
+    Path("tone.yaml").write_text(RUBRIC)
+    Path("gate.yaml").write_text(POLICY.replace("confirm: 3", "confirm: 2"))
+    for out, tag in (("old", ""), ("new", "-new")):
+        _log(f"{out}.jsonl", tag)
+        ran = run("score", f"{out}.jsonl", "-r", "tone.yaml", "-j", "jury", "-o", out, "-q")
+        assert ran.code == 0, ran.err
+    server.script = script(lambda _: says(1))
+    ran = gate()
+    assert ran.code == 1, ran.out
+    assert failure()["standing"] == "confirmed"
