@@ -134,6 +134,8 @@ on_inconclusive: exit     # exit (4) | warn (0, loudly) | fail (1)
 #   helpfulness: {max_drop: 3%, min_pass_rate: 80%}
 #   bleu: {gate: false}
 # must_pass: [refund-17]
+# confirm: 3              # fresh verdicts on a failure before it counts
+# anchors: anchors.jsonl  # `evalharness baseline anchors`: is it still the same judge?
 # slices: [system, lang]
 """
 
