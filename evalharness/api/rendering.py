@@ -7,14 +7,16 @@ from pathlib import Path
 
 from evalharness.analysis.types import Analysis
 from evalharness.api.analysing import analyse_ledger, planned_columns, stored_curves
+from evalharness.api.audit_reading import read_audits
 from evalharness.api.folder import RunFolder
 from evalharness.api.version import version
 from evalharness.data.files import write_text
 from evalharness.data.ledger.store import Ledger
 from evalharness.metrics.spec import parse_corpus_metrics
+from evalharness.report.audit.card import AuditSection
 from evalharness.report.document import report_json
 from evalharness.report.execution import execution_json
-from evalharness.report.page import report_page
+from evalharness.report.page import PageOptions, report_page
 from evalharness.report.scores import csv_lines, outcome_lines
 
 FORMATS = ("json", "jsonl", "csv", "html")
@@ -31,15 +33,17 @@ def write_outputs(
     """Write report.json, scores.jsonl, scores.csv, execution.json and report.html, each whole or not at all."""
     columns = planned_columns(ledger)
     for name in FORMATS:
-        write_text(target(folder, name), render(ledger, analysis, name))
+        write_text(target(folder, name), render(ledger, analysis, name, read_audits(folder.path)))
     write_text(
         folder.execution,
         execution_json(ledger.attempt_totals(), columns, cached, seconds, warnings, version()),
     )
 
 
-def render(ledger: Ledger, analysis: Analysis, name: str) -> Iterable[str] | str:
-    """A run in one of :data:`FORMATS`, as text or pieces of text."""
+def render(
+    ledger: Ledger, analysis: Analysis, name: str, audits: tuple[AuditSection, ...] = ()
+) -> Iterable[str] | str:
+    """A run in one of :data:`FORMATS`, as text or pieces of text; the page shows the ``audits`` of its judges."""
     columns = planned_columns(ledger)
     match name:
         case "json":
@@ -49,7 +53,8 @@ def render(ledger: Ledger, analysis: Analysis, name: str) -> Iterable[str] | str
         case "csv":
             return csv_lines(ledger.outcomes(columns), columns, stored_curves(ledger))
         case "html":
-            return report_page(analysis, columns, ledger.sorted_dialogues(), ledger.outcomes(columns))
+            rows = ledger.outcomes(columns)
+            return report_page(analysis, columns, ledger.sorted_dialogues(), rows, PageOptions(audits=audits))
         case _:
             raise ValueError(f"there is no format {name!r}")
 

@@ -19,12 +19,13 @@ _FORMATS = ("html", "json", "jsonl", "csv")
 )
 def command(run: str, format: str, out: str | None) -> None:  # noqa: A002
     """Render a run again from its ledger, in any format."""
+    from evalharness.api.audit_reading import read_audits
     from evalharness.api.folder import open_run
     from evalharness.api.rendering import render, stored_analysis, target
     from evalharness.data.files import write_text
 
     with open_run(run) as (folder, ledger):
-        text = render(ledger, stored_analysis(ledger), format)
+        text = render(ledger, stored_analysis(ledger), format, read_audits(folder.path))
         if out == "-":
             for piece in [text] if isinstance(text, str) else text:
                 click.echo(piece, nl=False)

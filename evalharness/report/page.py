@@ -14,6 +14,7 @@ from markupsafe import Markup
 from evalharness.analysis.types import Analysis
 from evalharness.core.scores import Column
 from evalharness.data.ledger.store import OutcomeRow, StoredDialogue
+from evalharness.report.audit.card import AuditSection
 from evalharness.report.figures import number
 from evalharness.report.html.assets import policy, script, style
 from evalharness.report.html.columns import ColumnSet
@@ -32,11 +33,13 @@ _SPLIT = "<!--dialogues-->"
 
 @dataclass(frozen=True, slots=True)
 class PageOptions:
-    """``title`` is the run's name, ``execution`` what it took, ``cap`` how much of the dialogues the page may hold."""
+    """``title`` is the run's name, ``execution`` what it took, ``cap`` how much of the dialogues the page may hold,
+    ``audits`` what is known of its judges."""
 
     title: str = "Dialogue scores"
     execution: Execution | None = None
     cap: Cap = field(default_factory=Cap)
+    audits: tuple[AuditSection, ...] = ()
 
 
 def report_page(
@@ -81,6 +84,7 @@ def _frame(analysis: Analysis, columns: ColumnSet, chosen: Chosen, options: Page
             number=number,
             execution=options.execution,
             chosen=chosen,
+            audits=options.audits,
         )
     )
 
