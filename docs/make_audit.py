@@ -1,6 +1,8 @@
 """Audits the local judge and a fitted one on the sample data; writes docs/judge-cards/ and the outputs in audit.md.
 
-python docs/make_audit.py [WORK_FOLDER]     (needs `evalharness judges install smollm2`; some minutes)
+python docs/make_audit.py [WORK_FOLDER [local|fitted]]
+
+The local judge has to be installed (`evalharness judges install smollm2`) and takes some minutes.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ from pathlib import Path
 DOCS = Path(__file__).parent
 DATASETS = DOCS.parent / "datasets"
 CARDS = DOCS / "judge-cards"
+DATA = [str(DATASETS / name) for name in ("sample.jsonl", "degraded.jsonl")]
+LABELS = ("--labels", str(DATASETS / "labels-by-construction.csv"))
 RUBRIC = """\
 rubric: built-in-faults
 version: 1
@@ -40,23 +44,22 @@ def evalharness(*arguments: str) -> str:
 
 
 def local(work: Path) -> str:
-    """The toy judge on ten sample dialogues."""
-    sample = str(DATASETS / "sample.jsonl")
-    judge = ("--judge", "local:smollm2", "--rubric", "dialogue-quality", "--size", "10")
-    return evalharness("audit", sample, *judge, "--out", str(work / "local"))
+    """The toy judge on ten dialogues, beside the labels by construction."""
+    rubric = work / "built-in-faults.yaml"
+    rubric.write_text(RUBRIC, encoding="utf-8")
+    asked = ("--judge", "local:smollm2", "--rubric", str(rubric), *LABELS, "--size", "10")
+    return evalharness("audit", *DATA, *asked, "--out", str(work / "local"))
 
 
 def fitted(work: Path) -> str:
     """A judge that learned from the labels by construction, held against them."""
     (work / "built-in-faults.yaml").write_text(RUBRIC, encoding="utf-8")
-    data = [str(DATASETS / name) for name in ("sample.jsonl", "degraded.jsonl")]
-    labels = ("--labels", str(DATASETS / "labels-by-construction.csv"))
     run, judge = str(work / "run"), str(work / "fitted.json")
-    evalharness("score", *data, "--out", run, "--quiet")
-    evalharness("fit", run, *labels, "--out", judge, "--quiet")
+    evalharness("score", *DATA, "--out", run, "--quiet")
+    evalharness("fit", run, *LABELS, "--out", judge, "--quiet")
     rubric = str(work / "built-in-faults.yaml")
-    asked = ("--judge", f"fitted=fitted:{judge}", "--rubric", rubric, *labels)
-    return evalharness("audit", *data, *asked, "--out", str(work / "fitted"))
+    asked = ("--judge", f"fitted=fitted:{judge}", "--rubric", rubric, *LABELS)
+    return evalharness("audit", *DATA, *asked, "--out", str(work / "fitted"))
 
 
 def main() -> None:
@@ -67,6 +70,8 @@ def main() -> None:
     page = DOCS / "audit.md"
     text = page.read_text(encoding="utf-8")
     for name, audit in (("local", local), ("fitted", fitted)):
+        if name not in (sys.argv[2:] or ("local", "fitted")):
+            continue
         printed = audit(work).rsplit("\n\njudge card:", 1)[0].strip()
         pattern = re.compile(rf"(<!-- {name}:begin -->\n).*?(\n<!-- {name}:end -->)", re.DOTALL)
         text = pattern.sub(lambda found, shown=printed: f"{found[1]}```text\n{shown}\n```{found[2]}", text)

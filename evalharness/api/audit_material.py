@@ -92,9 +92,13 @@ def material_of(job: AuditJob, dialogues: Iterable[Dialogue], first: frozenset[s
     originals = tuple(_only_last(d) for d in drawn)
     changed: list[Dialogue] = []
     left_out: Counter[str] = Counter()
-    chosen = {probe.name for probe in chosen_probes(job)}
-    for probe in chosen_probes(job):
-        for dialogue in originals if probe.change is not None else ():
+    probes = chosen_probes(job)
+    chosen = {probe.name for probe in probes}
+    # by dialogue, so that copies which begin alike are asked next to each other and prefix caches hit
+    for dialogue in originals:
+        for probe in probes:
+            if probe.change is None:
+                continue
             other = _changed(probe, dialogue, job.seed, replies)
             if other is None:
                 left_out[probe.draws] += probe.kind is not Kind.UNDEFENDED or probe.draws not in chosen

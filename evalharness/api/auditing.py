@@ -23,9 +23,11 @@ from evalharness.api.audit_material import (
 )
 from evalharness.api.audit_pairs import estimate_pair_audit, run_pair_audit
 from evalharness.api.audit_people import Compared, Labelled, compare, labels_of
+from evalharness.api.audit_reading import read_audits
 from evalharness.api.audit_since import drift_since, earlier_originals
 from evalharness.api.folder import RunFolder, open_run
 from evalharness.api.pairing import BY_FILE
+from evalharness.api.rendering import render, stored_analysis, target
 from evalharness.api.scoring import RunResult, ScoreJob, estimate_score, run_score
 from evalharness.audit.attacks import PLACEMENTS
 from evalharness.audit.effects import (
@@ -75,7 +77,7 @@ def run_audit(job: AuditJob, progress: Progress | None = None, stdin: BinaryIO |
     folder = private_folder(job.out)
     if rubric.unit is Unit.PAIR:
         result = run_pair_audit(job, rubric, folder, _epoch(folder), progress, stdin)
-        _write(folder, result.audit)
+        _write(job, folder, result.audit)
         return result
     _check(job)
     prepared = _prepare(job, rubric, folder, _epoch(folder), stdin)
@@ -85,7 +87,7 @@ def run_audit(job: AuditJob, progress: Progress | None = None, stdin: BinaryIO |
         if runs[part.name].finished.signal is not None:
             break
     audit = _audit(job, prepared, folder, runs)
-    _write(folder, audit)
+    _write(job, folder, audit)
     signal = next((run.finished.signal for run in runs.values() if run.finished.signal is not None), None)
     complete = len(runs) == len(prepared.parts) and all(run.complete for run in runs.values())
     return AuditResult(folder, audit, complete, signal)
@@ -147,10 +149,16 @@ def _epoch(folder: Path) -> str:
     return path.read_text(encoding="utf-8").strip()
 
 
-def _write(folder: Path, audit: Audit) -> None:
+def _write(job: AuditJob, folder: Path, audit: Audit) -> None:
+    """Write the audit's files; where it stands in the run that was its source, that run's page, too."""
     write_text(folder / "audit.json", audit_json(audit))
     write_text(folder / "judge-card.md", audit_markdown(audit))
     write_text(folder / "judge-card.html", audit_page(audit))
+    run = RunFolder(Path(job.sources[0]))
+    if len(job.sources) == 1 and run.ledger.exists() and folder.resolve().parent == run.path.resolve():
+        with open_run(run.path) as (found, ledger):
+            analysis = stored_analysis(ledger)
+            write_text(target(found, "html"), render(ledger, analysis, "html", read_audits(found.path)))
 
 
 def _audit(job: AuditJob, prepared: _Prepared, folder: Path, runs: Mapping[str, RunResult]) -> Audit:

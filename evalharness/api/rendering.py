@@ -9,6 +9,7 @@ from pathlib import Path
 
 from evalharness.analysis.types import Analysis
 from evalharness.api.analysing import analyse_ledger, planned_columns, stored_curves
+from evalharness.api.audit_reading import read_audits
 from evalharness.api.folder import RunFolder
 from evalharness.api.standing import read_standing
 from evalharness.api.version import version
@@ -75,6 +76,7 @@ def page_options(folder: RunFolder, ledger: Ledger, view: View) -> PageOptions:
         standing=read_standing(folder.path, ledger, view),
         masked=None if view.redactor is None else view.masked,
         textless=not view.text,
+        audits=read_audits(folder.path),
     )
 
 

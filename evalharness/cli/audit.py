@@ -23,6 +23,7 @@ from evalharness.cli.options import (
 from evalharness.errors import ExitCode
 
 _TERM = 15
+_FREE = ("local", "fitted", "replay")
 
 
 @click.command("audit")
@@ -141,9 +142,11 @@ def _estimates(job: Any) -> Sequence[Any]:
 def _quote(job: Any, *, ask: bool, quiet: bool) -> None:
     """Say on stderr what the audit will send and cost; on a terminal, ask whether that is all right.
 
-    Dialogues from standard input can be read once, so there is no quote for them.
+    Dialogues from standard input can be read once, and a judge on this machine costs nothing: no quote for them.
     """
-    if quiet or "-" in job.sources:
+    from evalharness.judges.spec import parse_spec
+
+    if quiet or "-" in job.sources or parse_spec(job.judge).backend in _FREE:
         return
     rows = _estimates(job)
     requests = sum(row.requests for row in rows)

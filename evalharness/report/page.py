@@ -17,6 +17,7 @@ from evalharness.core.scores import Column
 from evalharness.data.ledger.store import OutcomeRow, StoredDialogue
 from evalharness.report.agreement.page import Part, parts_of
 from evalharness.report.agreement.selection import title
+from evalharness.report.audit.card import AuditSection
 from evalharness.report.figures import number
 from evalharness.report.html.assets import policy, script, style
 from evalharness.report.html.columns import ColumnSet
@@ -42,7 +43,8 @@ class PageOptions:
     """``title`` is the run's name, ``execution`` what it took, ``cap`` how much of the dialogues the page may hold.
 
     ``standing`` is what gate and labels say of the run. ``masked`` counts what is masked while dialogues and outcomes
-    are read, None where nothing is; ``textless`` says that they come without their texts.
+    are read, None where nothing is; ``textless`` says that they come without their texts; ``audits`` is what is known
+    of the run's judges.
     """
 
     title: str = "Dialogue scores"
@@ -51,6 +53,7 @@ class PageOptions:
     standing: Standing = NOTHING_BESIDE
     masked: Mapping[str, int] | None = None
     textless: bool = False
+    audits: tuple[AuditSection, ...] = ()
 
 
 def report_page(
@@ -102,6 +105,7 @@ def _frame(analysis: Analysis, columns: ColumnSet, chosen: Chosen, options: Page
             number=number,
             execution=options.execution,
             chosen=chosen,
+            audits=options.audits,
         )
     )
 

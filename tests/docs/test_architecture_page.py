@@ -9,8 +9,9 @@ from pathlib import Path
 from evalharness.core import fitted
 from evalharness.data import anchor_facts, anchors, baselines, cache, calibrations
 from evalharness.data.ledger import schema
-from evalharness.report import audit, cascading, diff, document, execution, pairwise, trend, trials
+from evalharness.report import cascading, diff, document, execution, pairwise, trend, trials
 from evalharness.report.agreement import document as agreement_document
+from evalharness.report.audit import document as audit
 from evalharness.report.gate import document as gate_document
 from evalharness.report.gate import sequential
 

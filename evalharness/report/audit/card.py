@@ -73,6 +73,18 @@ class Card:
     signature: str
 
 
+@dataclass(frozen=True, slots=True)
+class AuditSection:
+    """An audit in the report of a run: its card, and where its page lies from there (empty if nowhere).
+
+    ``problem`` says why there is no card.
+    """
+
+    card: Card | None
+    link: str
+    problem: str = ""
+
+
 def card_of(document: Mapping[str, Any]) -> Card:
     """The card of an audit.json of this version."""
     effects = _headline(document)
