@@ -23,7 +23,6 @@ from evalharness.api.audit_material import (
 )
 from evalharness.api.audit_pairs import estimate_pair_audit, run_pair_audit
 from evalharness.api.audit_people import Compared, Labelled, compare, labels_of
-from evalharness.api.audit_reading import read_audits
 from evalharness.api.audit_since import drift_since, earlier_originals
 from evalharness.api.folder import RunFolder, open_run
 from evalharness.api.pairing import BY_FILE
@@ -158,7 +157,7 @@ def _write(job: AuditJob, folder: Path, audit: Audit) -> None:
     if len(job.sources) == 1 and run.ledger.exists() and folder.resolve().parent == run.path.resolve():
         with open_run(run.path) as (found, ledger):
             analysis = stored_analysis(ledger)
-            write_text(target(found, "html"), render(ledger, analysis, "html", read_audits(found.path)))
+            write_text(target(found, "html"), render(found, ledger, analysis, "html"))
 
 
 def _audit(job: AuditJob, prepared: _Prepared, folder: Path, runs: Mapping[str, RunResult]) -> Audit:
