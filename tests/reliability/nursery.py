@@ -95,12 +95,13 @@ def main() -> None:
 def _warm_up() -> None:
     """Run once against an address where nobody answers: whatever a run imports is loaded then."""
     from tests.reliability import bench, killing
+    from tests.tiny import POLITE
 
     os.environ["KILL_AT"] = ""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["XDG_CACHE_HOME"] = folder
         os.chdir(folder)
-        Path("tiny.yaml").write_text(bench.RUBRIC, encoding="utf-8")
+        Path("tiny.yaml").write_text(POLITE, encoding="utf-8")
         Path("in.jsonl").write_text(json.dumps(bench.dialogue(0)) + "\n", encoding="utf-8")
         judge = ("--judge", "openai:m@http://127.0.0.1:1/v1", "--attempts", "1", "--quiet", "-o", "r")
         killing.armed(["score", "in.jsonl", "--rubric", "tiny.yaml", *judge])

@@ -16,7 +16,8 @@ import pytest
 from evalharness.data.ledger import schema
 from tests.cli.runner import report
 from tests.faultd import Act, Answer, Hang, Seen, Status, always, good
-from tests.reliability.bench import RUBRIC, Bench, ended
+from tests.reliability.bench import Bench, ended
+from tests.tiny import POLITE
 
 FLAGS = ("--no-cache", "--concurrency", "2")
 
@@ -95,7 +96,7 @@ def test_what_changed_is_refused_by_name(bench: Bench, what: str):
     if what == "input":
         bench.write(bench.rows, edit=3)
     elif what == "rubric":
-        (bench.work / "tiny.yaml").write_text(RUBRIC.replace("polite?", "kind?"))
+        (bench.work / "tiny.yaml").write_text(POLITE.replace("polite?", "kind?"))
     else:
         more = ("--judge", f"j=openai:other@{bench.server.url}")
     ran = bench.here("r", *more)
