@@ -43,15 +43,16 @@ class Mutant:
 R = "tests/reliability"
 MUTANTS = (
     Mutant("attempt recorded before it is sent", "engine/asking.py",
-           "token = asker.desk.ledger.begin_attempt(", "token = (lambda *a, **k: 0)(",
+           "token: int = asker.desk.ledger.begin_attempt(", "token: int = (lambda *a, **k: 0)(",
            (f"{R}/test_faults.py::test_mixed_faults_leave_the_report_byte_equal",)),
     Mutant("outcome committed before the next item", "engine/judging.py",
-           "        self._desk.ledger.put(self.scorer, ref, results)\n",
-           "        self._held = [*getattr(self, '_held', []), (ref, results)]\n"
-           "        if len(self._held) >= 4:\n"
-           "            for held in self._held:\n"
-           "                self._desk.ledger.put(self.scorer, *held)\n"
-           "            self._held = []\n",
+           "        if shelf is None:\n            self._desk.ledger.put(self.scorer, ref, results)\n",
+           "        if shelf is None:\n"
+           "            self._held = [*getattr(self, '_held', []), (ref, results)]\n"
+           "            if len(self._held) >= 4:\n"
+           "                for held in self._held:\n"
+           "                    self._desk.ledger.put(self.scorer, *held)\n"
+           "                self._held = []\n",
            (f"{R}/test_killed.py",)),
     Mutant("lock on the run folder", "data/lock.py", "fcntl.LOCK_EX | fcntl.LOCK_NB", "fcntl.LOCK_SH | fcntl.LOCK_NB",
            (f"{R}/test_resume.py::test_a_second_process_is_refused_and_a_dead_one_leaves_no_lock",)),
@@ -103,7 +104,7 @@ MUTANTS = (
     Mutant("two verdicts are none", "judges/verdict.py", "if len(values) > 1:", "if len(values) > 100:",
            ("tests/judges/test_verdict.py", "tests/judges/test_attacks.py")),
     Mutant("copied verdicts are not read", "judges/verdict.py",
-           "if not any(map(shown.holds, member_texts(reply, key)))", "if True", ("tests/judges/test_attacks.py",)),
+           "if not _copied(reply, key, shown)", "if True", ("tests/judges/test_attacks.py",)),
     Mutant("the fence is secret", "judges/transcript.py", "hmac.new(secret, message", "hmac.new(b'known', message",
            ("tests/judges/test_attacks.py",)),
     Mutant("island text is inert", "report/html/island.py", '"[<>&', '"[&', ("tests/report/test_page_hostile.py",)),
