@@ -125,8 +125,8 @@ def copy_of_project(place: Path) -> None:
             shutil.copy(source, place / part)
 
 
-def tests_pass(place: Path, tests: tuple[str, ...]) -> bool:
-    """Whether the tests pass in the copy; they stop at the first failure."""
+def tests_pass(place: Path, tests: tuple[str, ...], patience: float = 1500.0) -> bool:
+    """Whether the tests pass in the copy; the first failure, or hanging for ``patience`` seconds, ends them."""
     research = os.environ.get("EVALHARNESS_TEST_DATA", str(ROOT.parent / "shared" / "data"))
     environment = {
         **os.environ, "PYTHONPATH": str(place), "PYTHONDONTWRITEBYTECODE": "1", "EVALHARNESS_TEST_DATA": research,
@@ -134,7 +134,7 @@ def tests_pass(place: Path, tests: tuple[str, ...]) -> bool:
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-n", "0", *tests]
     try:
         done = subprocess.run(
-            command, cwd=place, env=environment, capture_output=True, timeout=1500, check=False
+            command, cwd=place, env=environment, capture_output=True, timeout=patience, check=False
         )
     except subprocess.TimeoutExpired:
         return False
@@ -151,7 +151,7 @@ def is_noticed(place: Path, mutant: Mutant) -> bool:
         )
     path.write_text(whole.replace(mutant.text, mutant.instead), encoding="utf-8")
     try:
-        return not tests_pass(place, mutant.tests)
+        return not tests_pass(place, mutant.tests, 120.0)
     finally:
         path.write_text(whole, encoding="utf-8")
 

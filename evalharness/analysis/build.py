@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from evalharness.analysis.accumulate import ClusteredMean, Distribution, rate_estimate
+from evalharness.analysis.between import BetweenSums
 from evalharness.analysis.panels import PanelSums
 from evalharness.analysis.slices import Facets, SliceSums, adjusted, wanted
 from evalharness.analysis.types import (
@@ -205,7 +206,9 @@ def analyse(
     all_columns = [column for columns in scorers.values() for column in columns]
     slices = {column: SliceSums(column) for column in (wanted(all_columns) if facets is not None else ())}
     sliced = {number: [slices.get(column) for column in columns] for number, columns in scorers.items()}
+    between = BetweenSums(scorers)
     for row in outcomes:
+        between.add(row)
         own = () if facets is None else facets(row)
         for column, result in zip(sums[row.scorer], row.results, strict=True):
             column.add(row, result)
@@ -215,7 +218,8 @@ def analyse(
     columns = tuple(column.summary(items[number]) for number, group in sums.items() for column in group)
     by_signature = {c.column: c for group in sums.values() for c in group}
     corpus = tuple(score for metric in metrics for score in _corpus(metric, by_signature))
-    return Analysis(run, columns, corpus, adjusted([row for part in slices.values() for row in part.rows()]))
+    rows = adjusted([row for part in slices.values() for row in part.rows()])
+    return Analysis(run, columns, corpus, rows, between.summary())
 
 
 def _corpus(metric: CorpusMetric, sums: Mapping[Column, _ColumnSums]) -> Iterable[CorpusScore]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from evalharness.analysis.panels import PanelSummary
 from evalharness.core.scores import Column
@@ -139,6 +139,27 @@ class SliceRow:
 
 
 @dataclass(frozen=True, slots=True)
+class BetweenRow:
+    """Two columns on the items that both have scored: Spearman's rho, and the share of equal scores.
+
+    ``same`` is there for two judges of one criterion.
+    """
+
+    first: Column
+    second: Column
+    spearman: Estimate
+    same: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """Scorers against each other; ``sampled``: a part of the items was compared."""
+
+    rows: tuple[BetweenRow, ...] = ()
+    sampled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class RunFacts:
     """What was scored: counts of the input, and ``partial`` with the reason when the run is incomplete.
 
@@ -166,3 +187,4 @@ class Analysis:
     columns: tuple[ColumnSummary, ...]
     corpus: tuple[CorpusScore, ...]
     slices: tuple[SliceRow, ...] = ()
+    between: Between = field(default_factory=Between)

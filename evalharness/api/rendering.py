@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from evalharness.analysis.types import Analysis
 from evalharness.api.analysing import analyse_ledger, planned_columns, stored_curves
@@ -20,7 +21,7 @@ from evalharness.data.parquet_out import write_parquet
 from evalharness.metrics.spec import parse_corpus_metrics
 from evalharness.report.document import report_json
 from evalharness.report.execution import execution_json
-from evalharness.report.html.strips import Execution
+from evalharness.report.html.strips import Execution, JudgeCost
 from evalharness.report.page import PageOptions, report_page
 from evalharness.report.scores import RECORD_FIELDS, csv_lines, outcome_lines, outcome_records
 
@@ -94,9 +95,33 @@ def read_execution(path: Path) -> Execution | None:
             cost=found["cost_usd"],
             warnings=tuple(found["warnings"]),
             version=found["evalharness"],
+            judges=tuple(map(_judge_cost, judges)),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _judge_cost(judge: Mapping[str, Any]) -> JudgeCost:
+    return JudgeCost(
+        judge=judge["judge"],
+        rubric=judge["rubric"],
+        requests=judge["attempts"],
+        answered=judge["answered"],
+        faults=tuple(sorted(judge["faults"].items())),
+        unknown=judge["unknown_outcome"],
+        unknown_most=_dollars(judge["unknown_outcome_most_usd"]),
+        in_batches=judge.get("in_batches", 0),
+        from_cache=judge["from_cache"],
+        tokens_in=judge["input_tokens"],
+        tokens_cached=judge["cached_tokens"],
+        tokens_out=judge["output_tokens"],
+        cost=_dollars(judge["cost_usd"]),
+        time=f"{judge['call_seconds']:,.1f} s",
+    )
+
+
+def _dollars(amount: float | None) -> str:
+    return "" if amount is None else f"${amount:,.4f}"
 
 
 def export_parquet(ledger: Ledger, path: Path, view: View | None = None) -> int:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from evalharness.analysis.panels import PanelSummary
 from evalharness.analysis.types import (
     Analysis,
+    BetweenRow,
     Bin,
     CalibratedMean,
     ColumnSummary,
@@ -40,6 +41,22 @@ def report_document(analysis: Analysis) -> dict[str, Json]:
         "criteria": [_summary(summary) for summary in analysis.columns],
         "corpus": [_corpus(score) for score in analysis.corpus],
         "slices": [_slice(row) for row in analysis.slices],
+        "between": {
+            "sampled": analysis.between.sampled,
+            "rows": [_between(row) for row in analysis.between.rows],
+        },
+    }
+
+
+def _between(row: BetweenRow) -> dict[str, Json]:
+    def name(column: Column) -> dict[str, Json]:
+        return {"scorer": column.scorer, "rubric": column.rubric or None, "criterion": column.criterion}
+
+    return {
+        "first": name(row.first),
+        "second": name(row.second),
+        "spearman": estimate_json(row.spearman),
+        "same": row.same,
     }
 
 

@@ -20,6 +20,7 @@ from evalharness.report.agreement.selection import title
 from evalharness.report.audit.card import AuditSection
 from evalharness.report.figures import number
 from evalharness.report.html.assets import policy, script, style
+from evalharness.report.html.between import between_of
 from evalharness.report.html.columns import ColumnSet
 from evalharness.report.html.criteria import cause_rows, criterion_groups
 from evalharness.report.html.headline import headline
@@ -97,6 +98,7 @@ def _frame(analysis: Analysis, columns: ColumnSet, chosen: Chosen, options: Page
             groups=groups,
             causes=cause_rows(groups),
             slices=slices,
+            between=between_of(analysis.between, numbers),
             agreement=options.standing.agreement,
             agreed=agreed_parts(options.standing.agreement),
             address=dialogue_link,

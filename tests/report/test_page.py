@@ -10,6 +10,7 @@ import pytest
 
 from evalharness.core.scores import Cause, Score
 from evalharness.report.html.assets import SCRIPTS, STYLES, asset, script, style
+from evalharness.report.html.strips import JudgeCost
 from evalharness.report.page import Execution, report_page
 from tests.report.page_data import (
     BLEU,
@@ -252,3 +253,21 @@ def test_skips_and_failures_are_explained():
     words = _words(run)
     assert "skipped no context There are no context documents." in words
     assert "failed timeout No answer within the time allowed, tries included." in words
+
+
+def test_scorers_are_compared_with_each_other():
+    tree = parse(small_run().page())
+    section = next(e for e in tree.iter("section") if e.attrib.get("id") == "between")
+    words = " ".join("".join(section.itertext()).split())
+    assert "Scorers against each other" in words
+    assert "columns by turn" in words
+
+
+def test_what_each_judge_took_is_told():
+    cost = JudgeCost(
+        "<one>", "r", 182, 146, (("rate_limited", 6),), 20, "$0.0100", 3, 9, 1_000, 400, 50, "", "3.0 s"
+    )
+    words = _words(small_run(), execution=Execution(judges=(cost,)))
+    assert "Cost and time" in words
+    assert "<one> r 182 146 rate limited 6 20 at most $0.0100 3 9 1,000 400 50 unpriced 3.0 s" in words
+    assert "Cost and time" not in _words(small_run(), execution=Execution())

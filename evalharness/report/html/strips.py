@@ -13,6 +13,26 @@ from evalharness.report.html.standing import NOTHING_BESIDE, GateCriterion, Gate
 
 
 @dataclass(frozen=True, slots=True)
+class JudgeCost:
+    """What a judge took on a rubric. ``faults`` are counts by cause; costs are texts, empty if a price is unknown."""
+
+    judge: str
+    rubric: str
+    requests: int
+    answered: int
+    faults: tuple[tuple[str, int], ...]
+    unknown: int
+    unknown_most: str
+    in_batches: int
+    from_cache: int
+    tokens_in: int
+    tokens_cached: int
+    tokens_out: int
+    cost: str
+    time: str
+
+
+@dataclass(frozen=True, slots=True)
 class Execution:
     """What making the run took. ``cost`` is in USD, None when any request has no known price."""
 
@@ -24,6 +44,7 @@ class Execution:
     cost: float | None = None
     warnings: tuple[str, ...] = ()
     version: str = ""
+    judges: tuple[JudgeCost, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
