@@ -159,6 +159,11 @@ def _drop(row: Measured, policy: Policy, real: bool) -> tuple[Verdict, str]:
         return Verdict.PASS, "a real drop, within the tolerated one" if real else ""
     if real:
         return Verdict.INCONCLUSIVE, "a real drop; it can't be told whether it is within the tolerated one"
+    if difference.upper is not None and difference.upper < 0.0:
+        return (
+            Verdict.INCONCLUSIVE,
+            "a drop by itself, but not certain enough for one of so many criteria (Holm)",
+        )
     return Verdict.INCONCLUSIVE, "too little evidence to rule out a drop of the tolerated size"
 
 

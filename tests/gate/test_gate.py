@@ -65,6 +65,26 @@ def test_a_real_but_tolerable_drop_passes_and_is_named():
     assert "real drop" in row.reasons[0]
 
 
+def test_a_drop_that_only_the_number_of_criteria_makes_uncertain_is_called_that():
+    before, after = _noisy(30, -0.2, seed=6, sd=0.6)
+    alone = _row(before, after)
+    assert alone.verdict is Verdict.FAIL
+    assert alone.difference.p_drop is not None
+    steady = [run.series[0] for run in _noisy(30, 0.0, seed=1)]
+    others = [
+        tuple(replace(series, column=replace(COLUMN, criterion=f"other{n}")) for series in steady)
+        for n in range(40)
+    ]
+    many = gate(
+        replace(before, series=(*before.series, *(old for old, _ in others))),
+        replace(after, series=(*after.series, *(new for _, new in others))),
+        Policy(),
+    ).comparisons[0]
+    assert many.difference.upper == alone.difference.upper < 0.0
+    assert many.verdict is Verdict.INCONCLUSIVE
+    assert many.reasons == ("a drop by itself, but not certain enough for one of so many criteria (Holm)",)
+
+
 def test_what_would_decide_is_told():
     row = _row(*_noisy(8, -0.15, sd=1.0))
     assert row.verdict is Verdict.INCONCLUSIVE
