@@ -23,6 +23,7 @@ from evalharness.data.files import private_folder
 from evalharness.errors import StorageError
 
 _VERSION = 1
+_MAPPED = 1 << 30
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS verdicts (key TEXT PRIMARY KEY, value TEXT NOT NULL, crc INTEGER NOT NULL, "
     "made REAL NOT NULL, used REAL NOT NULL) WITHOUT ROWID"
@@ -66,6 +67,7 @@ class VerdictCache:
             with _damage(self.path):
                 self._db.execute("PRAGMA journal_mode=WAL")
                 self._db.execute("PRAGMA synchronous=NORMAL")
+                self._db.execute(f"PRAGMA mmap_size={_MAPPED}")  # keys are spread over all pages of the file
                 self._db.execute(_TABLE)
         except BaseException:
             self._db.close()
