@@ -15,15 +15,17 @@ from evalharness.api.folder import RunFolder
 from evalharness.api.standing import read_standing
 from evalharness.api.version import version
 from evalharness.api.views import View
-from evalharness.data.files import write_text
+from evalharness.core.metric import Metric
+from evalharness.data.files import atomic, write_text
 from evalharness.data.ledger.store import Ledger
 from evalharness.data.parquet_out import write_parquet
 from evalharness.metrics.spec import parse_corpus_metrics
 from evalharness.report.document import report_json
 from evalharness.report.execution import execution_json
+from evalharness.report.html.joining import Joined
 from evalharness.report.html.strips import Execution, JudgeCost
-from evalharness.report.page import PageOptions, report_page
-from evalharness.report.scores import RECORD_FIELDS, csv_lines, outcome_lines, outcome_records
+from evalharness.report.page import PageOptions, page_of, page_selector, report_page
+from evalharness.report.scores import RECORD_FIELDS, OutcomeTables, csv_lines, outcome_lines, outcome_records
 
 FORMATS = ("json", "jsonl", "csv", "html")
 
@@ -31,19 +33,37 @@ FORMATS = ("json", "jsonl", "csv", "html")
 def write_outputs(
     folder: RunFolder,
     ledger: Ledger,
-    analysis: Analysis,
+    metrics: Iterable[Metric],
+    *,
+    partial: str | None = None,
     cached: Mapping[int, int],
     seconds: float,
     warnings: Sequence[str],
-) -> None:
-    """Write report.json, scores.jsonl, scores.csv, execution.json and report.html, each whole or not at all."""
+) -> Analysis:
+    """Analyse a run and write execution.json, scores.jsonl, scores.csv, report.json and report.html, each whole or not
+    at all. Dialogues and outcomes are read once for all of them."""
     columns = planned_columns(ledger)
     write_text(
         folder.execution,
         execution_json(ledger.attempt_totals(), columns, cached, seconds, warnings, version()),
     )
-    for name in FORMATS:
-        write_text(target(folder, name), render(folder, ledger, analysis, name))
+    options = page_options(folder, ledger, View())
+    selector = page_selector(columns, options)
+    tables = OutcomeTables(columns, stored_curves(ledger))
+    with atomic(folder.scores) as scores, atomic(folder.table) as table:
+        table.write(tables.csv_head())
+
+        def also(joined: Joined) -> None:
+            selector.offer(joined)
+            for row in joined.rows:
+                as_json, as_csv = tables.both(row)
+                scores.write(as_json)
+                table.write(as_csv)
+
+        analysis = analyse_ledger(ledger, metrics, partial=partial, also=also)
+    write_text(folder.report, report_json(analysis))
+    write_text(folder.page, page_of(analysis, columns, selector.chosen(), options))
+    return analysis
 
 
 def render(
@@ -136,10 +156,16 @@ def export_parquet(ledger: Ledger, path: Path, view: View | None = None) -> int:
 
 def stored_analysis(ledger: Ledger) -> Analysis:
     """The Analysis of a run from its ledger alone."""
+    metrics, partial = stored_plan(ledger)
+    return analyse_ledger(ledger, metrics, partial=partial)
+
+
+def stored_plan(ledger: Ledger) -> tuple[Sequence[Metric], str | None]:
+    """The metrics of a run with scores of the whole corpus, and why it is partial, if it is."""
     specs = ledger.get("metrics")
     metrics = parse_corpus_metrics([str(spec) for spec in specs] if isinstance(specs, list) else [])
     partial = ledger.get("partial")
-    return analyse_ledger(ledger, metrics, partial=partial if isinstance(partial, str) else None)
+    return metrics, partial if isinstance(partial, str) else None
 
 
 def target(folder: RunFolder, name: str) -> Path:

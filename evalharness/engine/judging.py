@@ -227,7 +227,7 @@ def item_count(ledger: Ledger, plan: RunPlan, judge: Judge) -> int:
     if judge.unit is Unit.DIALOGUE:
         return ledger.dialogue_count()
     return sum(
-        stored.turn_count(plan.turns)
+        stored.facts(plan.turns).turns
         for block in ledger.dialogue_blocks(_BLOCK)
         for stored in block
     )

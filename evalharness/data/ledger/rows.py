@@ -5,19 +5,29 @@ from __future__ import annotations
 import json
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from json.encoder import encode_basestring_ascii
 from typing import Any
 
 from evalharness.core import native, scorejson
 from evalharness.core.canonical import sha256_text
-from evalharness.core.dialogue import Dialogue, TurnChoice, Unit
+from evalharness.core.dialogue import Dialogue, TurnChoice, Unit, system_of
 from evalharness.core.scores import Column, Result
 from evalharness.data.ledger import schema
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
+
+
+@dataclass(frozen=True, slots=True)
+class DialogueFacts:
+    """What is counted of a dialogue: its turns to score, its cluster, the system that spoke, and its metadata."""
+
+    turns: int
+    cluster: str
+    system: str
+    metadata: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +43,19 @@ class StoredDialogue:
         """The dialogue itself."""
         return native.from_json(json.loads(self.body))
 
-    def turn_count(self, choice: TurnChoice) -> int:
-        """How many turns there are to score, as ``Dialogue.assistant_turns`` has it, without making the dialogue."""
-        own = [m for m in json.loads(self.body)["messages"] if m["role"] == "assistant" and not m.get("given")]
-        if choice is TurnChoice.LAST:
-            return min(1, len(own))
-        return len(own) if choice is TurnChoice.ALL else sum(bool(m.get("references")) for m in own)
+    def facts(self, choice: TurnChoice) -> DialogueFacts:
+        """What :meth:`load` would tell of it, without making the dialogue; turns are those to score."""
+        raw = json.loads(self.body)
+        own = [m for m in raw["messages"] if m["role"] == "assistant" and not m.get("given")]
+        if choice is TurnChoice.REFERENCED:
+            own = [m for m in own if m.get("references")]
+        metadata = raw.get("metadata", {})
+        return DialogueFacts(
+            turns=min(1, len(own)) if choice is TurnChoice.LAST else len(own),
+            cluster=raw.get("group") or raw["id"],
+            system=system_of(metadata),
+            metadata=metadata,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from typing import Any
 
 from evalharness.core import scorejson
 from evalharness.core.canonical import Json
+from evalharness.core.dialogue import system_of
 from evalharness.core.doubt import uncertain
 from evalharness.core.scores import Cause, Column, Failure, Result, Score, Skip, SkipReason
 from evalharness.core.text import has_invisible
@@ -83,7 +84,7 @@ def make_entry(order: int, joined: Joined, columns: ColumnSet, marks: Marks = NO
     index: list[Json] = [
         raw["id"],
         raw.get("group", ""),
-        _system(raw),
+        system_of(raw.get("metadata", {})),
         joined.stored.line,
         int(flags),
         len(raw["messages"]),
@@ -205,11 +206,6 @@ def _snippet(message: Mapping[str, Any]) -> str:
 def _short(text: str) -> str:
     flat = " ".join(text[: 4 * _SNIPPET].split())
     return flat if len(flat) <= _SNIPPET else flat[: _SNIPPET - 1] + "…"
-
-
-def _system(raw: Mapping[str, Any]) -> str:
-    value = raw.get("metadata", {}).get("system", "")
-    return value if isinstance(value, str) else str(value)
 
 
 def _facets(raw: Mapping[str, Any]) -> dict[str, str]:
