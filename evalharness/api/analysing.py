@@ -68,7 +68,9 @@ class Told:
     else is made in the same pass.
     """
 
-    def __init__(self, joined: Iterable[Joined], slices: Slicer | None, also: Callable[[Joined], None]) -> None:
+    def __init__(
+        self, joined: Iterable[Joined], slices: Slicer | None, also: Callable[[Joined], None]
+    ) -> None:
         self._joined = joined
         self._slices = slices
         self._also = also

@@ -226,11 +226,7 @@ def item_count(ledger: Ledger, plan: RunPlan, judge: Judge) -> int:
     """How many items the judge has to judge in all."""
     if judge.unit is Unit.DIALOGUE:
         return ledger.dialogue_count()
-    return sum(
-        stored.facts(plan.turns).turns
-        for block in ledger.dialogue_blocks(_BLOCK)
-        for stored in block
-    )
+    return sum(stored.facts(plan.turns).turns for block in ledger.dialogue_blocks(_BLOCK) for stored in block)
 
 
 def ask_again(body: str, retry_failed: bool) -> bool:

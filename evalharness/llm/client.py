@@ -98,7 +98,13 @@ class Request:
         if self.questions:
             questions = [question.to_json() for question in self.questions]
             parts = [replace(part, text=self._unfenced(part.text)).to_json() for part in self.parts]
-            whole = {"ask": ask, "parts": parts, "questions": questions, "shared": shared, "system": self.system}
+            whole = {
+                "ask": ask,
+                "parts": parts,
+                "questions": questions,
+                "shared": shared,
+                "system": self.system,
+            }
             return sha256_text(canonical_json({**whole, **_common(*self._asked())}))
         begin, middle, end = _frame(self.system, *self._asked())
         return sha256_text(f"{begin}{_quoted(ask)}{middle}{_quoted(shared)}{end}")

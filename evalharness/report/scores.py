@@ -168,7 +168,9 @@ class OutcomeTables:
             found = [csv_cell(known.get(name)) for name in ("value", "cause", "rationale")]
             cells = [*place, scorer, rubric, criterion, status_of(result), *found, signature]
             if self._curves:
-                cells.append(csv_cell(_calibrated(self._curves[column], result) if column in self._curves else None))
+                cells.append(
+                    csv_cell(_calibrated(self._curves[column], result) if column in self._curves else None)
+                )
             yield self._line.of(cells)
 
 

@@ -53,8 +53,20 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._db = schema.connect(path)
+        self._open()
+
+    def _open(self) -> None:
+        self._db = schema.connect(self.path)
         self.batches = BatchStore(self, self._db)
+
+    @contextmanager
+    def closed(self) -> Iterator[None]:
+        """Around copying the process: SQLite forbids to copy an open file."""
+        self._db.close()
+        try:
+            yield
+        finally:
+            self._open()
 
     def __enter__(self) -> Ledger:
         return self
