@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
 from evalharness.core.dialogue import Item
 from evalharness.core.scores import Cause, Result
@@ -55,18 +56,24 @@ def recall(desk: Desk, plan: RunPlan, progress: Progress, stopped: Callable[[], 
         scorer = desk.ledger.scorer(scorer_key(judge.columns), judge.columns)
         if item_count(desk.ledger, plan, judge) - desk.ledger.outcome_count(scorer) >= WORTH:
             with cache.closed():
-                _recall_judge(desk, plan, judge, scorer, progress, stopped)
+                _recall_judge(desk, plan, judge, scorer, cache.path.parent, progress, stopped)
 
 
 def _recall_judge(
-    desk: Desk, plan: RunPlan, judge: Judge, scorer: int, progress: Progress, stopped: Callable[[], bool]
+    desk: Desk,
+    plan: RunPlan,
+    judge: Judge,
+    scorer: int,
+    folder: Path,
+    progress: Progress,
+    stopped: Callable[[], bool],
 ) -> None:
     """Commit what the cache gives, some thousand items at a time, as long as that is most of them."""
     pending = pending_items(desk.ledger, plan, judge, scorer)
     total = 0
     while (items := list(islice(pending, _ROUND))) and not stopped():
         found = 0
-        for part in _recalled(items, judge, desk.epoch, desk.secret, stopped):
+        for part in _recalled(desk, folder, judge, items, stopped):
             kept = [row for row in part if not _another(desk.answering, scorer, row)]
             with desk.ledger.transaction():
                 desk.ledger.put_encoded(scorer, [(row.seq, row.turn, row.body) for row in kept])
@@ -86,27 +93,24 @@ def _another(answering: Answering, scorer: int, row: Recalled) -> bool:
 
 
 def _recalled(
-    items: Sequence[tuple[ItemRef, Item]],
+    desk: Desk,
+    folder: Path,
     judge: Judge,
-    epoch: str,
-    secret: bytes,
+    items: Sequence[tuple[ItemRef, Item]],
     stopped: Callable[[], bool],
 ) -> Iterator[Sequence[Recalled]]:
-    """What copies of this process find, some items at a time."""
+    """What copies of this process find in the cache of a folder, some items at a time."""
+
+    def work(number: int) -> Work:
+        own = items[number::workers]
+        return lambda send: asyncio.run(_judge_all(own, judge, desk.epoch, desk.secret, folder, send))
+
     workers = min(processors(), 1 + len(items) // WORTH)
-    works = [_work(items[number::workers], judge, epoch, secret) for number in range(workers)]
-    with copies(works) as running:
+    with copies([work(number) for number in range(workers)]) as running:
         for result in running.results():
             yield result
             if stopped():
                 return
-
-
-def _work(items: Sequence[tuple[ItemRef, Item]], judge: Judge, epoch: str, secret: bytes) -> Work:
-    def work(send: Callable[[Any], None]) -> None:
-        asyncio.run(_judge_all(items, judge, epoch, secret, send))
-
-    return work
 
 
 async def _judge_all(
@@ -114,9 +118,10 @@ async def _judge_all(
     judge: Judge,
     epoch: str,
     secret: bytes,
+    folder: Path,
     send: Callable[[Sequence[Recalled]], None],
 ) -> None:
-    cache = VerdictCache()
+    cache = VerdictCache(folder)
     rows: list[Recalled] = []
     missed = 0
     for number, (ref, item) in enumerate(items, 1):

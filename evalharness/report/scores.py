@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from json.encoder import encode_basestring_ascii as _quoted
 from types import MappingProxyType
 
 from evalharness.core import scorejson
@@ -20,6 +20,10 @@ _CSV_FIELDS = (
     "signature",
 )  # fmt: skip
 
+_ABSENT: Mapping[str, Json] = dict.fromkeys(
+    ("value", "probabilities", "samples", "rationale", "evidence", "cause", "detail")
+)
+"""What an outcome line says of a result, null where it is absent."""
 _NO_CURVES: Mapping[Column, CalibrationCurve] = MappingProxyType({})
 _ENCODER = json.JSONEncoder(ensure_ascii=True, allow_nan=False)
 
@@ -55,13 +59,7 @@ def _outcome(row: OutcomeRow, column: Column, result: Result, facts: Mapping[str
         "rubric": column.rubric or None,
         "criterion": column.criterion,
         "status": status_of(result),
-        "value": None,
-        "probabilities": None,
-        "samples": None,
-        "rationale": None,
-        "evidence": None,
-        "cause": None,
-        "detail": None,
+        **_ABSENT,
         "signature": column.signature,
         **facts,
     }
@@ -135,6 +133,17 @@ class OutcomeTables:
         self._columns = columns
         self._curves = curves
         self._line = _CsvLine()
+        self._fixed = {
+            number: [
+                (
+                    f'"scorer": {_quoted(c.scorer)}, "rubric": {_quoted(c.rubric) if c.rubric else "null"}, '
+                    f'"criterion": {_quoted(c.criterion)}, ',
+                    f', "signature": {_quoted(c.signature)}',
+                )
+                for c in of_scorer
+            ]
+            for number, of_scorer in columns.items()
+        }
         self._names = {
             number: [
                 [csv_cell(text) for text in (c.scorer, c.rubric, c.criterion, c.signature)] for c in of_scorer
@@ -148,12 +157,21 @@ class OutcomeTables:
         return "".join(self.json_lines(row, facts)), "".join(self.csv_lines(row, facts))
 
     def json_lines(self, row: OutcomeRow, facts: Iterable[Mapping[str, Json]]) -> Iterator[str]:
-        """One line for each result of a row."""
-        for column, result, known in zip(self._columns[row.scorer], row.results, facts, strict=True):
-            line = _outcome(row, column, result, known)
+        """One line for each result of a row: what :func:`outcome_json` says, put together from parts that stay."""
+        place = (
+            f'{{"dialogue": {_quoted(row.dialogue)}, "turn": {"null" if row.turn is None else row.turn}, '
+            f'"group": {_quoted(row.cluster)}, "system": {_quoted(row.system) if row.system else "null"}, '
+        )
+        columns, fixed = self._columns[row.scorer], self._fixed[row.scorer]
+        for column, (names, end), result, known in zip(columns, fixed, row.results, facts, strict=True):
+            said = _ENCODER.encode({**_ABSENT, **known})
+            more = {name: fact for name, fact in known.items() if name not in _ABSENT}
+            if more:
+                said = _ENCODER.encode({name: known.get(name) for name in _ABSENT})
             if self._curves and column in self._curves:
-                line["calibrated"] = _calibrated(self._curves[column], result)
-            yield _ENCODER.encode(line) + "\n"
+                more["calibrated"] = _calibrated(self._curves[column], result)
+            extra = f", {_ENCODER.encode(more)[1:-1]}" if more else ""
+            yield f'{place}{names}"status": "{status_of(result)}", {said[1:-1]}{end}{extra}}}\n'
 
     def csv_head(self) -> str:
         """The first line."""
@@ -175,15 +193,17 @@ class OutcomeTables:
 
 
 class _CsvLine:
-    """Writes one line at a time into the same buffer."""
+    """Writes one line at a time; the writer of :mod:`csv` gives back what it wrote where its file does."""
 
     def __init__(self) -> None:
-        self._out = io.StringIO()
-        self._writer = csv.writer(self._out, lineterminator="\r\n")
+        self._writer = csv.writer(self, lineterminator="\r\n")
+
+    @staticmethod
+    def write(line: str) -> str:
+        """What the writer calls."""
+        return line
 
     def of(self, cells: Iterable[str]) -> str:
         """The line of these cells."""
-        self._out.seek(0)
-        self._out.truncate()
-        self._writer.writerow(cells)
-        return self._out.getvalue()
+        line: str = self._writer.writerow(cells)
+        return line
