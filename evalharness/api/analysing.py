@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from evalharness.analysis.build import analyse
-from evalharness.analysis.slices import FacetCounts, facets_of
+from evalharness.analysis.slices import FacetCounts, Facets, facets_of
 from evalharness.analysis.types import Analysis, RunFacts
 from evalharness.api.redacting import counts_of
 from evalharness.core.calibration import CalibrationCurve, curve_from_json, match_curves
 from evalharness.core.dialogue import TurnChoice, Unit
 from evalharness.core.metric import CorpusMetric, Metric
 from evalharness.core.scores import Column
-from evalharness.data.ledger.store import Ledger, OutcomeRow
+from evalharness.data.ledger.store import Ledger, OutcomeRow, StoredDialogue
+from evalharness.report.html.joining import Joined, join
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,36 +37,70 @@ def take_census(ledger: Ledger, turns: TurnChoice) -> Census:
     facets = FacetCounts()
     for block in ledger.dialogue_blocks(500):
         for stored in block:
-            dialogue = stored.load()
             dialogues += 1
-            items += len(dialogue.assistant_turns(turns))
-            groups.add(dialogue.cluster)
-            systems.add(dialogue.system)
-            facets.add(dialogue.metadata)
+            facts = stored.facts(turns)
+            items += facts.turns
+            groups.add(facts.cluster)
+            systems.add(facts.system)
+            facets.add(facts.metadata)
     return Census(dialogues, items, len(groups), tuple(sorted(systems - {""})), facets.keys())
 
 
-class _Facets:
-    """In which slices an outcome lies, from dialogues that come in the same order as outcomes."""
+Slicer = Callable[[StoredDialogue], Facets]
+"""In which slices the outcomes of a dialogue lie."""
 
-    def __init__(self, ledger: Ledger, keys: Sequence[str]) -> None:
-        self._dialogues = ledger.sorted_dialogues()
-        self._keys = frozenset(keys)
-        self._seq = -1
-        self._own: tuple[tuple[str, str], ...] = ()
 
-    def __call__(self, row: OutcomeRow) -> tuple[tuple[str, str], ...]:
-        while self._seq != row.seq:
-            stored = next(self._dialogues)
-            if stored.seq == row.seq:
-                found = facets_of(json.loads(stored.body).get("metadata", {}))
-                self._own = tuple(facet for facet in found if facet[0] in self._keys)
-            self._seq = stored.seq
+def slicer(keys: Sequence[str]) -> Slicer:
+    """The slices of a dialogue by these metadata keys."""
+    wanted = frozenset(keys)
+
+    def slices(stored: StoredDialogue) -> Facets:
+        found = facets_of(json.loads(stored.body).get("metadata", {}))
+        return tuple(facet for facet in found if facet[0] in wanted)
+
+    return slices
+
+
+class Told:
+    """The outcomes of a run as :func:`analyse` wants them, from dialogues that are joined with theirs.
+
+    ``facets`` are the slices of the dialogue that the last outcome belongs to. ``also`` is shown every dialogue: what
+    else is made in the same pass.
+    """
+
+    def __init__(
+        self, joined: Iterable[Joined], slices: Slicer | None, also: Callable[[Joined], None]
+    ) -> None:
+        self._joined = joined
+        self._slices = slices
+        self._also = also
+        self._own: Facets = ()
+
+    def __iter__(self) -> Iterator[OutcomeRow]:
+        for one in self._joined:
+            self._also(one)
+            if self._slices is not None and one.rows:
+                self._own = self._slices(one.stored)
+            yield from one.rows
+
+    def facets(self, _row: OutcomeRow) -> Facets:
+        """The slices of the outcome that came last."""
         return self._own
 
 
-def analyse_ledger(ledger: Ledger, metrics: Iterable[Metric] = (), *, partial: str | None = None) -> Analysis:
-    """The Analysis of everything in the ledger that the run's plan names."""
+def _ignored(_joined: Joined) -> None:
+    """Nothing else is made in the pass."""
+
+
+def analyse_ledger(
+    ledger: Ledger,
+    metrics: Iterable[Metric] = (),
+    *,
+    partial: str | None = None,
+    also: Callable[[Joined], None] = _ignored,
+) -> Analysis:
+    """The Analysis of everything in the ledger that the run's plan names; ``also`` is shown every dialogue on the way,
+    in the order of reports."""
     columns = planned_columns(ledger)
     turns = TurnChoice(_text(ledger.get("turns"), TurnChoice.ALL.value))
     census = take_census(ledger, turns)
@@ -88,8 +123,10 @@ def analyse_ledger(ledger: Ledger, metrics: Iterable[Metric] = (), *, partial: s
         for number, group in columns.items()
     }
     corpus = [metric for metric in metrics if isinstance(metric, CorpusMetric)]
-    facets = _Facets(ledger, census.facets) if census.facets else None
-    return analyse(run, columns, ledger.outcomes(columns), items, corpus, stored_curves(ledger), facets)
+    joined = join(ledger.sorted_dialogues(), ledger.outcomes(columns))
+    told = Told(joined, slicer(census.facets) if census.facets else None, also)
+    facets = told.facets if census.facets else None
+    return analyse(run, columns, told, items, corpus, stored_curves(ledger), facets)
 
 
 def planned_columns(ledger: Ledger) -> Mapping[int, tuple[Column, ...]]:

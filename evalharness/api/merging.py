@@ -9,7 +9,7 @@ from pathlib import Path
 
 from evalharness.analysis.types import Analysis
 from evalharness.api.folder import RunFolder, open_run
-from evalharness.api.rendering import stored_analysis, write_outputs
+from evalharness.api.rendering import stored_plan, write_outputs
 from evalharness.data.files import private_folder
 from evalharness.data.ledger.store import Ledger
 from evalharness.data.lock import exclusive
@@ -38,6 +38,9 @@ def merge_runs(pieces: Sequence[str], out: Path) -> tuple[RunFolder, Analysis]:
             merge_into(ledger, [piece for _, piece in opened])
         partial.replace(target.ledger)
         with Ledger(target.ledger) as ledger:
-            analysis = stored_analysis(ledger)
-            write_outputs(target, ledger, analysis, {}, time.monotonic() - started, ())
+            metrics, why_partial = stored_plan(ledger)
+            seconds = time.monotonic() - started
+            analysis = write_outputs(
+                target, ledger, metrics, partial=why_partial, cached={}, seconds=seconds, warnings=()
+            )
     return target, analysis

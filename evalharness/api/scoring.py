@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 from evalharness.analysis.types import Analysis
-from evalharness.api.analysing import analyse_ledger
 from evalharness.api.folder import RunFolder
 from evalharness.api.recipe import ASKED, recipe
 from evalharness.api.redacting import Masking, Redaction, check_not_added, keep_counts
@@ -151,9 +150,11 @@ def run_score(job: ScoreJob, progress: Progress | None = None, stdin: BinaryIO |
         settle(ledger, plan)
         seconds = time.monotonic() - started
         ledger.set("partial", _partial(finished))
-        analysis = analyse_ledger(ledger, plan.metrics, partial=_partial(finished))
         warnings = (*told, *_moved_models(ledger, plan))
-        write_outputs(folder, ledger, analysis, cached, seconds, warnings)
+        analysis = write_outputs(
+            folder, ledger, plan.metrics,
+            partial=_partial(finished), cached=cached, seconds=seconds, warnings=warnings,
+        )  # fmt: skip
         batches = tuple(ledger.batches.all(OPEN)) if finished.waiting else ()
     return RunResult(folder, analysis, finished, warnings, batches)
 

@@ -103,8 +103,7 @@ class Dialogue:
     @property
     def system(self) -> str:
         """The name of the system under test from the metadata; empty when not stated."""
-        value = self.metadata.get("system", "")
-        return value if isinstance(value, str) else str(value)
+        return system_of(self.metadata)
 
     def assistant_turns(self, choice: TurnChoice = TurnChoice.ALL) -> tuple[int, ...]:
         """Indices into ``messages`` of the assistant turns to score."""
@@ -118,6 +117,12 @@ class Dialogue:
     def reply_number(self, turn: int) -> int:
         """The N of ``reply N``: how many assistant messages there are up to and including index ``turn``."""
         return sum(1 for m in self.messages[: turn + 1] if m.role == "assistant")
+
+
+def system_of(metadata: Mapping[str, Json]) -> str:
+    """The name of the system under test; empty where the metadata does not state it."""
+    value = metadata.get("system", "")
+    return value if isinstance(value, str) else str(value)
 
 
 @dataclass(frozen=True, slots=True)

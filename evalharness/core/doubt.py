@@ -16,5 +16,7 @@ def uncertain(result: Result) -> bool:
         return False
     if result.probabilities:
         return max(result.probabilities.values()) < SURE
+    if not result.samples:
+        return False
     values = Counter(sample for sample in result.samples if not isinstance(sample, Cause))
     return values.total() > 1 and max(values.values()) < SURE * values.total()

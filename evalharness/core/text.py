@@ -14,6 +14,8 @@ _KEEP = {"\u200c", "\u200d"}  # joiners: emoji sequences and several scripts nee
 
 def has_invisible(text: str) -> bool:
     """Whether the text holds control, direction or invisible characters that could mislead a reader."""
+    if _UNSAFE.search(text) is None:
+        return False
     return any(match.group() not in _KEEP for match in _UNSAFE.finditer(text))
 
 

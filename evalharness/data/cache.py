@@ -23,6 +23,7 @@ from evalharness.data.files import private_folder
 from evalharness.errors import StorageError
 
 _VERSION = 1
+_MAPPED = 1 << 30
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS verdicts (key TEXT PRIMARY KEY, value TEXT NOT NULL, crc INTEGER NOT NULL, "
     "made REAL NOT NULL, used REAL NOT NULL) WITHOUT ROWID"
@@ -61,15 +62,35 @@ class VerdictCache:
         fresh = not self.path.exists()
         if fresh:
             self.path.touch(mode=0o600)
-        self._db = sqlite3.connect(self.path, timeout=10.0, isolation_level=None, check_same_thread=False)
+        self._db = self._opened()
+
+    def _opened(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self.path, timeout=10.0, isolation_level=None, check_same_thread=False)
         try:
             with _damage(self.path):
-                self._db.execute("PRAGMA journal_mode=WAL")
-                self._db.execute("PRAGMA synchronous=NORMAL")
-                self._db.execute(_TABLE)
+                db.execute("PRAGMA journal_mode=WAL")
+                db.execute("PRAGMA synchronous=NORMAL")
+                db.execute(f"PRAGMA mmap_size={_MAPPED}")  # keys are spread over all pages of the file
+                db.execute(_TABLE)
         except BaseException:
-            self._db.close()
+            db.close()
             raise
+        return db
+
+    @contextmanager
+    def closed(self) -> Iterator[None]:
+        """Around copying the process: SQLite forbids to copy an open file."""
+        self._db.close()
+        try:
+            yield
+        finally:
+            self._db = self._opened()
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is no entry."""
+        with _damage(self.path):
+            return self._db.execute("SELECT 1 FROM verdicts LIMIT 1").fetchone() is None
 
     def get(self, key: str) -> Mapping[str, Any] | None:
         """The entry, or None when it is absent or damaged."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
@@ -147,13 +147,18 @@ def cache_key(client: Client, request: Request, sample: int, epoch: str) -> str:
 
 @dataclass(slots=True)
 class Asker:
-    """How one judge asks about one item; implements ``judges.interface.Ask``."""
+    """How one judge asks about one item; implements ``judges.interface.Ask``.
+
+    ``before_sending`` is called before each attempt; ``sent`` tells whether there was one.
+    """
 
     desk: Counter[Any]
     scorer: int
     item: ItemRef
     cost: float | None = 0.0
     fatal: ProviderFault | None = None
+    before_sending: Callable[[], None] | None = None
+    sent: bool = False
     _hits: set[str] = field(default_factory=set)
     _last: tuple[Request, Client, int, str] | None = None
     waiting: bool = False
@@ -281,6 +286,9 @@ class _Attempts:
 
     def begin(self, number: int) -> int:
         asker = self.asker
+        asker.sent = True
+        if asker.before_sending is not None:
+            asker.before_sending()
         reserved = asker.desk.budget.reserve(self.client, self.request)
         step = self.step or "verdict"
         token: int = asker.desk.ledger.begin_attempt(

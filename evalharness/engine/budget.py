@@ -71,10 +71,16 @@ class Budget:
 
 def worst_cost(prices: Prices, client: Client, request: Request, *, batch: bool = False) -> float | None:
     """The most that one attempt can cost (USD); None for an unpriced model."""
-    size = sum(len(text.encode("utf-8", "replace")) for text in (request.system, request.shared, request.ask))
+    if not prices.knows(client):
+        return None
+    size = sum(map(_bytes, (request.system, request.shared, request.ask)))
     limit = getattr(client, "output_limit", None)  # remote models may reason beyond the request's own limit
     answer = limit(request) if callable(limit) else request.max_tokens
     return prices.of_usage(client, Usage(size, answer), batch=batch)
+
+
+def _bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
 
 
 def check_priced(prices: Prices, client: Client) -> None:

@@ -1,6 +1,8 @@
 """Running judges: a fixed number of workers per judge pull items from the ledger and commit each outcome.
 
-Every verdict is committed before the next item is taken, so a killed run loses at most what was in flight.
+A verdict that a model was asked for is committed before the next item is taken, so a killed run loses at most what was
+in flight. Verdicts that cost nothing (from the cache, a recording, a fitted judge) are committed together, and always
+before anything is sent.
 """
 
 from __future__ import annotations
@@ -11,8 +13,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from evalharness.core.dialogue import Item, Unit
-from evalharness.core.scores import Cause, Failure
-from evalharness.data.ledger.store import ItemRef, Ledger, decode
+from evalharness.core.scores import Cause, Failure, Result
+from evalharness.data.ledger.store import ItemRef, Ledger, decode, encode
 from evalharness.engine.asking import Asker, Desk
 from evalharness.engine.plan import Limits, RunPlan, items_of, needs_of, scorer_key, title
 from evalharness.engine.progress import LaneState, Progress, causes
@@ -21,6 +23,8 @@ from evalharness.judges.interface import Judge
 from evalharness.llm.client import Client, ProviderFault
 
 _BLOCK = 64
+_HELD = 64
+"""Verdicts that cost nothing, at most, until they are committed together."""
 
 TRANSIENT = frozenset(
     {
@@ -123,6 +127,7 @@ class _Lane:
         self._stopped = stopped
         self._name = title(judge.columns)
         self.workers = lane_count(plan, judge)
+        self._held: list[tuple[int, int | None, str]] = []
         self._items = pending_items(desk.ledger, plan, judge, self.scorer)
         total = item_count(desk.ledger, plan, judge)
         live = desk.shelf is None or desk.shelf.collector is None
@@ -136,10 +141,26 @@ class _Lane:
 
     async def work(self) -> None:
         """Take items until there are none, or the run or this judge is stopped."""
-        for ref, item in self._items:
-            if self._stopped() or self.fatal is not None:
-                return
-            await self._one(ref, item)
+        try:
+            for ref, item in self._items:
+                if self._stopped() or self.fatal is not None:
+                    return
+                await self._one(ref, item)
+        finally:
+            self._commit()
+
+    def _commit(self) -> None:
+        """Store the verdicts that cost nothing."""
+        if self._held:
+            with self._desk.ledger.transaction():
+                self._desk.ledger.put_encoded(self.scorer, self._held)
+            self._progress.advance(self._name, len(self._held))
+            self._held.clear()
+
+    def _hold(self, ref: ItemRef, results: Sequence[Result]) -> None:
+        self._held.append((ref.seq, ref.turn, encode(results)))
+        if len(self._held) >= _HELD:
+            self._commit()
 
     def _lane_state(self) -> LaneState | None:
         """The lanes of the judge's models together; the first that is not open names the state."""
@@ -155,12 +176,16 @@ class _Lane:
         )
 
     async def _one(self, ref: ItemRef, item: Item) -> None:
-        asker = Asker(self._desk, self.scorer, ref)
+        asker = Asker(self._desk, self.scorer, ref, before_sending=self._commit)
         results = await self.judge.judge(item, asker)
         if asker.fatal is not None:
             self.fatal = asker.fatal
             return
         shelf = self._desk.shelf
+        failed = causes(results)
+        if shelf is None and not asker.sent and not failed:
+            self._hold(ref, results)
+            return
         if shelf is None:
             self._desk.ledger.put(self.scorer, ref, results)
         elif asker.waiting:
@@ -170,7 +195,6 @@ class _Lane:
             with self._desk.ledger.transaction():
                 self._desk.ledger.put(self.scorer, ref, results)
                 shelf.store.close(self.scorer, ref)
-        failed = causes(results)
         self._desk.budget.failures += bool(failed)
         self._progress.advance(self._name, 1, failed, asker.cost)
 
@@ -202,11 +226,7 @@ def item_count(ledger: Ledger, plan: RunPlan, judge: Judge) -> int:
     """How many items the judge has to judge in all."""
     if judge.unit is Unit.DIALOGUE:
         return ledger.dialogue_count()
-    return sum(
-        len(items_of(stored.load(), judge.unit, plan.turns))
-        for block in ledger.dialogue_blocks(_BLOCK)
-        for stored in block
-    )
+    return sum(stored.facts(plan.turns).turns for block in ledger.dialogue_blocks(_BLOCK) for stored in block)
 
 
 def ask_again(body: str, retry_failed: bool) -> bool:

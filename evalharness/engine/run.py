@@ -19,6 +19,7 @@ from evalharness.engine.judging import Stopped, run_judges
 from evalharness.engine.measure import run_metrics
 from evalharness.engine.plan import RunPlan
 from evalharness.engine.progress import Progress
+from evalharness.engine.recalling import recall
 from evalharness.llm.client import Client, ProviderFault
 
 _TICK = 1.0
@@ -61,6 +62,8 @@ def execute(
     interrupt = Interrupt()
     with _during_metrics(interrupt, progress):
         run_metrics(ledger, plan, progress, interrupt)
+        if batches is None and not interrupt():
+            recall(desk, plan, progress, interrupt)
     stopped: tuple[Stopped, ...] = ()
     if not interrupt() and plan.judges:
         clients = [client for judge in plan.judges for client in judge.clients]

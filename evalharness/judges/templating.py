@@ -23,7 +23,22 @@ def fill(name: str, values: Mapping[str, str]) -> str:
 
     A name without a value is a ``KeyError``.
     """
-    return Template(template(name)).substitute(values)
+    return "".join([values[text] if is_name else text for is_name, text in _pieces(template(name))])
+
+
+@cache
+def _pieces(text: str) -> tuple[tuple[bool, str], ...]:
+    """A template cut at its names, once: plain text (False) and the names between (True)."""
+    position = 0
+    pieces: list[tuple[bool, str]] = []
+    for match in Template.pattern.finditer(text):
+        named = match["named"] or match["braced"]
+        if named is None and match["escaped"] is None:
+            raise ValueError(f"a lone $ at character {match.start()} of a template")
+        pieces.append((False, text[position : match.start()]))
+        pieces.append((False, "$") if named is None else (True, named))
+        position = match.end()
+    return (*pieces, (False, text[position:]))
 
 
 @cache

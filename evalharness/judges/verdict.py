@@ -53,8 +53,12 @@ class Shown:
         self._text = text
 
     @cached_property
+    def _raw(self) -> str:
+        return self._text if isinstance(self._text, str) else self._text()
+
+    @cached_property
     def _squeezed(self) -> tuple[str, ...]:
-        text = self._text if isinstance(self._text, str) else self._text()
+        text = self._raw
         if _ESCAPE.search(text) is None:
             return (squeezed(text),)
         return (squeezed(text), squeezed(_ESCAPE.sub("", text)), squeezed(_ESCAPE.sub(_tag_letter, text)))
@@ -62,6 +66,9 @@ class Shown:
     @cached_property
     def braced(self) -> bool:
         """Whether what was shown has a brace, without which it holds no JSON object."""
+        text = self._raw
+        if text.isascii() and "{" not in text and _ESCAPE.search(text) is None:
+            return False
         return any("{" in text for text in self._squeezed)
 
     def holds(self, fragment: str) -> bool:

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Protocol
+from functools import lru_cache
+from json.encoder import encode_basestring_ascii as _quoted
+from typing import Any, Protocol, TypeAlias
 
 from evalharness.core.canonical import Json, canonical_json, sha256_text
 from evalharness.core.scores import Cause
@@ -92,28 +94,73 @@ class Request:
         return self._hash
 
     def _hashed(self) -> str:
-        parts: dict[str, Json] = {
-            "system": self.system,
-            "shared": self._unfenced(self.shared),
-            "ask": self._unfenced(self.ask),
-            "schema": None if self.schema is None else dict(self.schema),
-            "labels": list(self.labels),
-            "max_tokens": self.max_tokens,
-            "logprobs": self.logprobs,
-            "sampling": [
-                self.sampling.temperature,
-                self.sampling.top_p,
-                self.sampling.seed,
-                self.sampling.effort,
-            ],
-        }
+        ask, shared = self._unfenced(self.ask), self._unfenced(self.shared)
         if self.questions:
-            parts["questions"] = [question.to_json() for question in self.questions]
-            parts["parts"] = [replace(part, text=self._unfenced(part.text)).to_json() for part in self.parts]
-        return sha256_text(canonical_json(parts))
+            questions = [question.to_json() for question in self.questions]
+            parts = [replace(part, text=self._unfenced(part.text)).to_json() for part in self.parts]
+            whole = {
+                "ask": ask,
+                "parts": parts,
+                "questions": questions,
+                "shared": shared,
+                "system": self.system,
+            }
+            return sha256_text(canonical_json({**whole, **_common(*self._asked())}))
+        begin, middle, end = _frame(self.system, *self._asked())
+        return sha256_text(f"{begin}{_quoted(ask)}{middle}{_quoted(shared)}{end}")
+
+    def _asked(self) -> _Asked:
+        wishes = self.sampling
+        schema = None if self.schema is None else _BySelf(self.schema)
+        sampling = (wishes.temperature, wishes.top_p, wishes.seed, wishes.effort)
+        return schema, self.labels, self.max_tokens, self.logprobs, *sampling
 
     def _unfenced(self, text: str) -> str:
         return text.replace(self.fence, _FENCE_IN_HASH) if self.fence else text
+
+
+class _BySelf:
+    """A mapping as a key of a cache: equal to itself alone. It is never changed once a request holds it."""
+
+    __slots__ = ("mapping",)
+
+    def __init__(self, mapping: Mapping[str, Json]) -> None:
+        self.mapping = mapping
+
+    def __hash__(self) -> int:
+        return id(self.mapping)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _BySelf) and self.mapping is other.mapping
+
+
+_Asked: TypeAlias = tuple[
+    _BySelf | None, tuple[str, ...], int, bool, float | None, float | None, int | None, str | None
+]
+
+
+def _common(
+    schema: _BySelf | None,
+    labels: tuple[str, ...],
+    max_tokens: int,
+    logprobs: bool,
+    *sampling: float | str | None,
+) -> dict[str, Json]:
+    """What requests of one kind have in common, as it is hashed."""
+    return {
+        "schema": None if schema is None else dict(schema.mapping),
+        "labels": list(labels),
+        "max_tokens": max_tokens,
+        "logprobs": logprobs,
+        "sampling": list(sampling),
+    }
+
+
+@lru_cache(maxsize=256, typed=True)  # typed: 1 and 1.0 are written differently
+def _frame(system: str, *asked: Any) -> tuple[str, str, str]:
+    """The canonical JSON of a request around its ``ask`` and ``shared``, which alone differ from item to item."""
+    common = canonical_json(_common(*asked))
+    return '{"ask":', f',{common[1:-1]},"shared":', f',"system":{_quoted(system)}}}'
 
 
 @dataclass(frozen=True, slots=True)

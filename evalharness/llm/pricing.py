@@ -84,12 +84,17 @@ class Rate:
         return dollars * self.batch if batch else dollars
 
 
+_FREE = Rate(flat(0.0), flat(0.0), flat(0.0), flat(0.0))
+
+
 @dataclass(slots=True)
 class Prices:
     """Prices of models: the user's own by model name, else the list's."""
 
     own: Mapping[str, Rate] = field(default_factory=dict)
-    _listed: dict[tuple[str, str, bool], Rate | None] = field(default_factory=dict, init=False)
+    _found: dict[tuple[str, str, str, str, bool], tuple[Rate, bool] | None] = field(
+        default_factory=dict, init=False
+    )
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> Prices:
@@ -102,22 +107,29 @@ class Prices:
 
     def of_usage(self, client: Priced, usage: Usage, *, model: str = "", batch: bool = False) -> float | None:
         """USD for tokens. ``model`` is what the provider says answered, tried before the name that was asked for."""
+        found = self._rate(client, model, batch)
+        return None if found is None else found[0].cost(_consistent(usage), batch=found[1])
+
+    def knows(self, client: Priced) -> bool:
+        """Whether there is a price for what a client asks."""
+        return self._rate(client, "", False) is not None
+
+    def _rate(self, client: Priced, model: str, batch: bool) -> tuple[Rate, bool] | None:
+        """The rate of a request, looked up once for each model that answers, and whether its batch share applies."""
+        key = (client.backend, client.endpoint, client.model, model, batch)
+        if key not in self._found:
+            self._found[key] = self._look_up(client, model, batch)
+        return self._found[key]
+
+    def _look_up(self, client: Priced, model: str, batch: bool) -> tuple[Rate, bool] | None:
         if client.backend in _IN_PROCESS:
-            return 0.0
-        usage = _consistent(usage)
+            return _FREE, False
         names = [name for name in dict.fromkeys((model, client.model)) if name]
         for name in names:
             if name in self.own:
-                return self.own[name].cost(usage, batch=batch)
-        rates = (self._listed_rate(client.endpoint, name, batch) for name in names)
-        rate = next((rate for rate in rates if rate is not None), None)
-        return None if rate is None else rate.cost(usage)
-
-    def _listed_rate(self, endpoint: str, model: str, batch: bool) -> Rate | None:
-        key = (endpoint, model, batch)
-        if key not in self._listed:
-            self._listed[key] = listed_rate(endpoint, model, batch=batch)
-        return self._listed[key]
+                return self.own[name], batch
+        rates = (listed_rate(client.endpoint, name, batch=batch) for name in names)
+        return next(((rate, False) for rate in rates if rate is not None), None)
 
 
 def listed_rate(endpoint: str, model: str, *, batch: bool = False) -> Rate | None:

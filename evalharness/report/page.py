@@ -29,7 +29,7 @@ from evalharness.report.html.joining import join
 from evalharness.report.html.links import dialogue_link
 from evalharness.report.html.pool import Cap
 from evalharness.report.html.rendering import environment
-from evalharness.report.html.selection import Chosen, choose
+from evalharness.report.html.selection import Chosen, Selector
 from evalharness.report.html.slices import slices_of
 from evalharness.report.html.standing import NOTHING_BESIDE, Standing
 from evalharness.report.html.strips import Execution, Shown
@@ -70,8 +70,22 @@ def report_page(
     read once. Memory is bounded by ``options.cap``. Outcomes out of order are a ``ValueError``.
     """
     options = options or PageOptions()
+    selector = page_selector(columns, options)
+    for one in join(dialogues, outcomes):
+        selector.offer(one)
+    yield from page_of(analysis, columns, selector.chosen(), options)
+
+
+def page_selector(columns: Mapping[int, tuple[Column, ...]], options: PageOptions) -> Selector:
+    """What chooses the dialogues of a page while something else reads them, too; its choice is for :func:`page_of`."""
+    return Selector(ColumnSet.of(columns), options.cap, options.standing.marks)
+
+
+def page_of(
+    analysis: Analysis, columns: Mapping[int, tuple[Column, ...]], chosen: Chosen, options: PageOptions
+) -> Iterator[str]:
+    """The pieces of report.html with the dialogues that were chosen."""
     known = ColumnSet.of(columns)
-    chosen = choose(join(dialogues, outcomes), known, options.cap, options.standing.marks)
     before, after = _frame(analysis, known, chosen, options).split(_SPLIT)
     yield before
     yield from data_blocks(chosen, known, options.cap, textless=options.textless)

@@ -20,7 +20,10 @@ def csv_cell(value: object) -> str:
         return ""
     if isinstance(value, bool | int | float):
         return str(value)
-    text = visible(str(value))
+    text = str(value)
+    if text.isascii() and text.isprintable():  # nothing to make visible, no disguise
+        return f"'{text}" if text.lstrip(" ")[:1] in _FORMULA_START and text.strip(" ") else text
+    text = visible(text)
     start = unicodedata.normalize("NFKC", text.lstrip(" \u00a0\u200c\u200d")[:1])
     return f"'{text}" if (start and start[0] in _FORMULA_START) or (text[:1] in "\t\r\n" and text) else text
 

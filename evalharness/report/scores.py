@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from json.encoder import encode_basestring_ascii as _quoted
 from types import MappingProxyType
 
 from evalharness.core import scorejson
@@ -20,6 +20,10 @@ _CSV_FIELDS = (
     "signature",
 )  # fmt: skip
 
+_ABSENT: Mapping[str, Json] = dict.fromkeys(
+    ("value", "probabilities", "samples", "rationale", "evidence", "cause", "detail")
+)
+"""What an outcome line says of a result, null where it is absent."""
 _NO_CURVES: Mapping[Column, CalibrationCurve] = MappingProxyType({})
 _ENCODER = json.JSONEncoder(ensure_ascii=True, allow_nan=False)
 
@@ -30,12 +34,8 @@ def outcome_lines(
     curves: Mapping[Column, CalibrationCurve] = _NO_CURVES,
 ) -> Iterator[str]:
     """The lines of scores.jsonl, in the order of the rows; with ``calibrated`` for columns that have a curve."""
-    for row in rows:
-        for column, result in zip(columns[row.scorer], row.results, strict=True):
-            facts = outcome_json(row, column, result)
-            if column in curves:
-                facts["calibrated"] = _calibrated(curves[column], result)
-            yield _ENCODER.encode(facts) + "\n"
+    tables = OutcomeTables(columns, curves)
+    return (line for row in rows for line in tables.json_lines(row, map(result_facts, row.results)))
 
 
 def _calibrated(curve: CalibrationCurve, result: Result) -> float | None:
@@ -46,7 +46,11 @@ def _calibrated(curve: CalibrationCurve, result: Result) -> float | None:
 
 def outcome_json(row: OutcomeRow, column: Column, result: Result) -> dict[str, Json]:
     """One outcome with the fields that the data contract names; absent facts are null."""
-    line: dict[str, Json] = {
+    return _outcome(row, column, result, result_facts(result))
+
+
+def _outcome(row: OutcomeRow, column: Column, result: Result, facts: Mapping[str, Json]) -> dict[str, Json]:
+    return {
         "dialogue": row.dialogue,
         "turn": row.turn,
         "group": row.cluster,
@@ -55,17 +59,10 @@ def outcome_json(row: OutcomeRow, column: Column, result: Result) -> dict[str, J
         "rubric": column.rubric or None,
         "criterion": column.criterion,
         "status": status_of(result),
-        "value": None,
-        "probabilities": None,
-        "samples": None,
-        "rationale": None,
-        "evidence": None,
-        "cause": None,
-        "detail": None,
+        **_ABSENT,
         "signature": column.signature,
+        **facts,
     }
-    line.update(result_facts(result))
-    return line
 
 
 def result_facts(result: Result) -> dict[str, Json]:
@@ -119,37 +116,94 @@ def csv_lines(
 
     The column ``calibrated`` is there where any score has a calibration.
     """
-    line = _CsvLine()
-    yield line.of((*_CSV_FIELDS, "calibrated") if curves else _CSV_FIELDS)
-    names = {
-        number: [
-            [csv_cell(text) for text in (c.scorer, c.rubric, c.criterion, c.signature)] for c in of_scorer
-        ]
-        for number, of_scorer in columns.items()
-    }
+    tables = OutcomeTables(columns, curves)
+    yield tables.csv_head()
     for row in rows:
+        yield from tables.csv_lines(row, map(result_facts, row.results))
+
+
+class OutcomeTables:
+    """Writes the lines of scores.jsonl and scores.csv, row by row."""
+
+    def __init__(
+        self,
+        columns: Mapping[int, tuple[Column, ...]],
+        curves: Mapping[Column, CalibrationCurve] = _NO_CURVES,
+    ) -> None:
+        self._columns = columns
+        self._curves = curves
+        self._line = _CsvLine()
+        self._fixed = {
+            number: [
+                (
+                    f'"scorer": {_quoted(c.scorer)}, "rubric": {_quoted(c.rubric) if c.rubric else "null"}, '
+                    f'"criterion": {_quoted(c.criterion)}, ',
+                    f', "signature": {_quoted(c.signature)}',
+                )
+                for c in of_scorer
+            ]
+            for number, of_scorer in columns.items()
+        }
+        self._names = {
+            number: [
+                [csv_cell(text) for text in (c.scorer, c.rubric, c.criterion, c.signature)] for c in of_scorer
+            ]
+            for number, of_scorer in columns.items()
+        }
+
+    def both(self, row: OutcomeRow) -> tuple[str, str]:
+        """The lines of a row in scores.jsonl and in scores.csv."""
+        facts = [result_facts(result) for result in row.results]
+        return "".join(self.json_lines(row, facts)), "".join(self.csv_lines(row, facts))
+
+    def json_lines(self, row: OutcomeRow, facts: Iterable[Mapping[str, Json]]) -> Iterator[str]:
+        """One line for each result of a row: what :func:`outcome_json` says, put together from parts that stay."""
+        place = (
+            f'{{"dialogue": {_quoted(row.dialogue)}, "turn": {"null" if row.turn is None else row.turn}, '
+            f'"group": {_quoted(row.cluster)}, "system": {_quoted(row.system) if row.system else "null"}, '
+        )
+        columns, fixed = self._columns[row.scorer], self._fixed[row.scorer]
+        for column, (names, end), result, known in zip(columns, fixed, row.results, facts, strict=True):
+            said = _ENCODER.encode({**_ABSENT, **known})
+            more = {name: fact for name, fact in known.items() if name not in _ABSENT}
+            if more:
+                said = _ENCODER.encode({name: known.get(name) for name in _ABSENT})
+            if self._curves and column in self._curves:
+                more["calibrated"] = _calibrated(self._curves[column], result)
+            extra = f", {_ENCODER.encode(more)[1:-1]}" if more else ""
+            yield f'{place}{names}"status": "{status_of(result)}", {said[1:-1]}{end}{extra}}}\n'
+
+    def csv_head(self) -> str:
+        """The first line."""
+        return self._line.of((*_CSV_FIELDS, "calibrated") if self._curves else _CSV_FIELDS)
+
+    def csv_lines(self, row: OutcomeRow, facts: Iterable[Mapping[str, Json]]) -> Iterator[str]:
+        """One line for each result of a row."""
         place = [csv_cell(cell) for cell in (row.dialogue, row.turn, row.cluster, row.system)]
-        for column, named, result in zip(columns[row.scorer], names[row.scorer], row.results, strict=True):
+        columns, names = self._columns[row.scorer], self._names[row.scorer]
+        for column, named, result, known in zip(columns, names, row.results, facts, strict=True):
             scorer, rubric, criterion, signature = named
-            facts = result_facts(result)
-            found = [csv_cell(facts.get(name)) for name in ("value", "cause", "rationale")]
-            more = []
-            if curves:
-                more = [csv_cell(_calibrated(curves[column], result) if column in curves else None)]
+            found = [csv_cell(known.get(name)) for name in ("value", "cause", "rationale")]
             cells = [*place, scorer, rubric, criterion, status_of(result), *found, signature]
-            yield line.of([*cells, *more])
+            if self._curves:
+                cells.append(
+                    csv_cell(_calibrated(self._curves[column], result) if column in self._curves else None)
+                )
+            yield self._line.of(cells)
 
 
 class _CsvLine:
-    """Writes one line at a time into the same buffer."""
+    """Writes one line at a time; the writer of :mod:`csv` gives back what it wrote where its file does."""
 
     def __init__(self) -> None:
-        self._out = io.StringIO()
-        self._writer = csv.writer(self._out, lineterminator="\r\n")
+        self._writer = csv.writer(self, lineterminator="\r\n")
+
+    @staticmethod
+    def write(line: str) -> str:
+        """What the writer calls."""
+        return line
 
     def of(self, cells: Iterable[str]) -> str:
         """The line of these cells."""
-        self._out.seek(0)
-        self._out.truncate()
-        self._writer.writerow(cells)
-        return self._out.getvalue()
+        line: str = self._writer.writerow(cells)
+        return line

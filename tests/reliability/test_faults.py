@@ -10,6 +10,7 @@ from evalharness.api import scoring
 from tests.cli.runner import report
 from tests.faultd import RETRYABLE, Status, always, good, mixed
 from tests.reliability.bench import PRICES, Bench, no_backoff
+from tests.tiny import POLITE
 
 
 @pytest.fixture(autouse=True)
@@ -67,6 +68,14 @@ def test_a_refusal_stops_the_judge_at_once_and_the_run_resumes(bench: Bench, ref
     bench.server.script = good
     assert bench.here("r", "--no-cache", "--concurrency", "4").code == 0
     assert bench.report("r") == bench.report("whole")
+
+
+def test_a_refusal_stops_every_judge_that_waits_for_the_same_model(bench: Bench):
+    (bench.work / "other.yaml").write_text(POLITE.replace("rubric: ", "rubric: other-"))
+    bench.server.script = always(Status(401, "invalid_api_key"))
+    ran = bench.here("r", "--no-cache", "--concurrency", "4", "--rubric", "other.yaml")
+    assert ran.code == 3, ran.err
+    assert 1 <= bench.server.count <= 4
 
 
 def test_max_cost_stops_before_the_limit_and_a_higher_one_goes_on(bench: Bench):

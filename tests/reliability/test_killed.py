@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -16,6 +17,7 @@ from tests.reliability.nursery import Nursery
 
 WORKERS = 4
 FLAGS = ("--no-cache", "--concurrency", str(WORKERS))
+TEXTS = {".json", ".jsonl", ".csv", ".html"}
 PASSAGE = {"in_ingest": 5, "between_outputs": 2, "before_outputs": 1, "after_outputs": 1, "before_ingest": 1}
 
 
@@ -62,6 +64,21 @@ def test_killed_at_a_named_point(bench: Bench, nursery: Nursery, point: str):
     assert attempts["ok"] + attempts.get("sent", 0) >= bench.server.count
     assert sum(bench.asked().values()) <= bench.rows + WORKERS
     assert bench.execution("r")["unknown_outcome"] == attempts.get("sent", 0)
+
+
+@pytest.mark.parametrize("passage", range(1, 6))
+def test_killed_while_a_report_is_replaced_the_earlier_one_stands(
+    bench: Bench, nursery: Nursery, passage: int
+):
+    assert bench.here("r", *FLAGS).code == 0
+    whole = {path.name: path.read_bytes() for path in (bench.work / "r").glob("*.*") if path.suffix in TEXTS}
+    assert len(whole) == 5
+    died = bench.fork(nursery, "r", *FLAGS, point=f"before_replace:{passage}").wait()
+    assert died.code == -signal.SIGKILL, died.err
+    found = {name: (bench.work / "r" / name).read_bytes() for name in whole}
+    assert "judges" in json.loads(found.pop("execution.json"))  # these two tell how long the later run took
+    assert found.pop("report.html").rstrip().endswith(b"</html>")
+    assert found == {name: whole[name] for name in found}
 
 
 def test_a_reply_that_reached_the_cache_is_not_paid_again(bench: Bench, nursery: Nursery):

@@ -13,7 +13,7 @@ from evalharness.data.ledger.store import StoredDialogue
 from evalharness.report.html.columns import ColumnSet
 from evalharness.report.html.joining import join
 from evalharness.report.html.pool import Cap
-from evalharness.report.html.selection import Chosen, choose
+from evalharness.report.html.selection import Chosen, Selector
 from evalharness.report.page import report_page
 from tests.report.page_data import Key, Run, failed, judge_columns, make_run
 from tests.report.page_dom import islands, parse, visible_text
@@ -41,7 +41,10 @@ def _large_run(count: int, *, text: int = 400) -> Run:
 
 
 def _choose(run: Run, cap: Cap) -> Chosen:
-    return choose(join(run.stored, run.rows), ColumnSet.of(run.columns), cap)
+    selector = Selector(ColumnSet.of(run.columns), cap)
+    for joined in join(run.stored, run.rows):
+        selector.offer(joined)
+    return selector.chosen()
 
 
 def _numbers(chosen: Chosen) -> list[int]:

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import json
+import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from json.encoder import encode_basestring_ascii
 from typing import Any
 
 from evalharness.core import native, scorejson
 from evalharness.core.canonical import sha256_text
-from evalharness.core.dialogue import Dialogue, Unit
+from evalharness.core.dialogue import Dialogue, TurnChoice, Unit, system_of
 from evalharness.core.scores import Column, Result
 from evalharness.data.ledger import schema
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
+
+
+@dataclass(frozen=True, slots=True)
+class DialogueFacts:
+    """What is counted of a dialogue: its turns to score, its cluster, the system that spoke, and its metadata."""
+
+    turns: int
+    cluster: str
+    system: str
+    metadata: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +42,20 @@ class StoredDialogue:
     def load(self) -> Dialogue:
         """The dialogue itself."""
         return native.from_json(json.loads(self.body))
+
+    def facts(self, choice: TurnChoice) -> DialogueFacts:
+        """What :meth:`load` would tell of it, without making the dialogue; turns are those to score."""
+        raw = json.loads(self.body)
+        own = [m for m in raw["messages"] if m["role"] == "assistant" and not m.get("given")]
+        if choice is TurnChoice.REFERENCED:
+            own = [m for m in own if m.get("references")]
+        metadata = raw.get("metadata", {})
+        return DialogueFacts(
+            turns=min(1, len(own)) if choice is TurnChoice.LAST else len(own),
+            cluster=raw.get("group") or raw["id"],
+            system=system_of(metadata),
+            metadata=metadata,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +138,8 @@ def sealed(key: str, text: str) -> str:
 
 def names_check(*names: str) -> str:
     """CRC-32 (8 digits) over a dialogue's id, cluster and system as its table holds them."""
-    return f"{zlib.crc32(json.dumps(names).encode()):08x}"
+    text = "[" + ", ".join(map(encode_basestring_ascii, names)) + "]"  # as json.dumps writes the list
+    return f"{zlib.crc32(text.encode()):08x}"
 
 
 def dialogue_hash(dialogue: Dialogue, body: str) -> str:
@@ -128,13 +156,15 @@ def key_text(text: str) -> str:
 
 def name_text(stored: str) -> str:
     """The text that :func:`key_text` encoded."""
+    if "\\" not in stored:
+        return stored
     return (
         stored.encode("ascii").decode("unicode_escape") if _escaped(stored) else stored.replace("\\\\", "\\")
     )
 
 
 def _odd(text: str) -> bool:
-    return "\x00" in text or any("\ud800" <= char <= "\udfff" for char in text)
+    return "\x00" in text or not (text.isascii() or _SURROGATE.search(text) is None)
 
 
 def _escaped(stored: str) -> bool:

@@ -24,6 +24,7 @@ from evalharness.core.dialogue import Dialogue
 from evalharness.core.scores import Column, Result
 from evalharness.data.ledger import schema
 from evalharness.data.ledger.batches import BatchStore
+from evalharness.data.ledger.damage import damaged, database_error, storage_errors
 from evalharness.data.ledger.rows import (
     AttemptTotals,
     ItemRef,
@@ -41,7 +42,7 @@ from evalharness.data.ledger.rows import (
     sealed,
     stored_turn,
 )
-from evalharness.errors import InputError, Problem, StorageError
+from evalharness.errors import InputError, Problem
 
 __all__ = [
     "AttemptTotals", "ItemRef", "Ledger", "OutcomeRow", "StoredDialogue", "copy_ledger", "decode", "encode",
@@ -53,8 +54,20 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._db = schema.connect(path)
+        self._open()
+
+    def _open(self) -> None:
+        self._db = schema.connect(self.path)
         self.batches = BatchStore(self, self._db)
+
+    @contextmanager
+    def closed(self) -> Iterator[None]:
+        """Around copying the process: SQLite forbids to copy an open file."""
+        self._db.close()
+        try:
+            yield
+        finally:
+            self._open()
 
     def __enter__(self) -> Ledger:
         return self
@@ -63,9 +76,9 @@ class Ledger:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-        broken = _database_error(error)
+        broken = database_error(error)
         if broken is not None:
-            raise _damaged(self.path, str(broken)) from error
+            raise damaged(self.path, str(broken)) from error
 
     def close(self) -> None:
         """Close the file; safe to call twice."""
@@ -74,7 +87,7 @@ class Ledger:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All writes inside are committed together, or none; a full or read-only disk is a StorageError."""
-        with _storage_errors(self.path):
+        with storage_errors(self.path):
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -85,7 +98,7 @@ class Ledger:
 
     def writing(self) -> AbstractContextManager[None]:
         """Around single writes: a full or read-only disk is a StorageError."""
-        return _storage_errors(self.path)
+        return storage_errors(self.path)
 
     # manifest
 
@@ -96,7 +109,7 @@ class Ledger:
 
     def set(self, key: str, value: Json) -> None:
         """Store a manifest entry."""
-        with _storage_errors(self.path):
+        with storage_errors(self.path):
             self._db.execute(
                 "INSERT OR REPLACE INTO manifest VALUES (?, ?)", (key, sealed(key, canonical_json(value)))
             )
@@ -229,7 +242,7 @@ class Ledger:
         if row is not None:
             return int(row[0])
         text = canonical_json([asdict(column) for column in columns])
-        with _storage_errors(self.path):
+        with storage_errors(self.path):
             cursor = self._db.execute(
                 "INSERT INTO scorers (key, columns) VALUES (?, ?)", (key, sealed(key, text))
             )
@@ -253,7 +266,7 @@ class Ledger:
 
     def put_encoded(self, scorer: int, rows: Iterable[tuple[int, int | None, str]]) -> None:
         """Store many outcomes (dialogue number, turn, encoded results) of one scorer."""
-        with _storage_errors(self.path):
+        with storage_errors(self.path):
             self._db.executemany(
                 "INSERT OR REPLACE INTO outcomes VALUES (?,?,?,?,?)",
                 (outcome_row(scorer, seq, turn, body) for seq, turn, body in rows),
@@ -278,23 +291,19 @@ class Ledger:
             "SELECT d.id, d.cluster, d.system, o.turn, o.scorer, o.body, o.crc, d.seq, d.hash FROM dialogues d "
             "JOIN outcomes o ON o.dialogue = d.seq ORDER BY d.cluster, d.id, o.turn, o.scorer"
         )
-        checked = None
+        checked, names = None, ("", "", "")
         for dialogue, cluster, system, turn, scorer, body, crc, seq, stored in cursor:
-            names = (dialogue, cluster, system)
-            sound = all(isinstance(name, str) for name in (*names, stored))
-            if seq != checked and not (sound and stored[32:] == names_check(*names)):
-                raise _damaged(self.path, f"a name of dialogue number {seq}")
-            checked = seq
+            if seq != checked:
+                texts = (dialogue, cluster, system, stored)
+                if not all(map(_is_text, texts)) or stored[32:] != names_check(dialogue, cluster, system):
+                    raise damaged(self.path, f"a name of dialogue number {seq}")
+                names = (name_text(dialogue), name_text(cluster), name_text(system))
+                checked = seq
             if wanted is not None and scorer not in wanted:
                 continue
             if crc != schema.checksum(seq, turn, scorer, body):
-                raise _damaged(
-                    self.path, f"the outcome of scorer {scorer} on dialogue {name_text(dialogue)!r}"
-                )
-            number = None if turn == schema.WHOLE else turn
-            yield OutcomeRow(
-                name_text(dialogue), name_text(cluster), name_text(system), number, scorer, decode(body), seq
-            )
+                raise damaged(self.path, f"the outcome of scorer {scorer} on dialogue {names[0]!r}")
+            yield OutcomeRow(*names, None if turn == schema.WHOLE else turn, scorer, decode(body), seq)
 
     def fingerprint(self, scorers: Iterable[int]) -> str:
         """A hash of all dialogues and of what these scorers said about them; the input's order does not matter."""
@@ -312,7 +321,7 @@ class Ledger:
 
     def forget(self, scorer: int, items: Iterable[ItemRef]) -> None:
         """Remove outcomes so that they are scored anew."""
-        with _storage_errors(self.path):
+        with storage_errors(self.path):
             self._db.executemany(
                 "DELETE FROM outcomes WHERE dialogue=? AND turn=? AND scorer=?",
                 ((item.seq, stored_turn(item.turn), scorer) for item in items),
@@ -332,7 +341,7 @@ class Ledger:
         for row in piece._db.execute("SELECT dialogue, turn, scorer, body, crc FROM outcomes"):
             dialogue, turn, scorer, body, crc = row
             if crc != schema.checksum(dialogue, turn, scorer, body):
-                raise _damaged(piece.path, f"the outcome of scorer {scorer} on dialogue number {dialogue}")
+                raise damaged(piece.path, f"the outcome of scorer {scorer} on dialogue number {dialogue}")
             whole = None if turn == schema.WHOLE else turn
             self.put_encoded(scorers[scorer], [(moved[dialogue], whole, body)])
         columns = "sample, step, request, started, seconds, state, cause, detail, model, input_tokens, "
@@ -353,7 +362,7 @@ class Ledger:
         self, scorer: int, item: ItemRef, *, sample: int, step: str, request: str, possible: float | None
     ) -> int:
         """Record an attempt before it is sent, with the most that it can cost (USD); returns its number."""
-        with _storage_errors(self.path):
+        with storage_errors(self.path):
             cursor = self._db.execute(
                 "INSERT INTO attempts (scorer, dialogue, turn, sample, step, request, started, possible, state) "
                 "VALUES (?,?,?,?,?,?,?,?,'sent')",
@@ -364,7 +373,7 @@ class Ledger:
     def end_attempt(self, number: int, **facts: Any) -> None:
         """Record how an attempt ended: ``state`` (``ok``, ``fault``, ``unknown``), tokens, cost, seconds, cause."""
         names = ", ".join(f"{name}=?" for name in facts)
-        with _storage_errors(self.path):
+        with storage_errors(self.path):
             self._db.execute(f"UPDATE attempts SET {names} WHERE no=?", (*facts.values(), number))  # noqa: S608
 
     def attempt_totals(self) -> list[AttemptTotals]:
@@ -392,7 +401,7 @@ class Ledger:
         """The text that was sealed under this key; a StorageError where either was changed."""
         content = text[8:]
         if text != sealed(key, content):
-            raise _damaged(self.path, f"the entry {key!r}")
+            raise damaged(self.path, f"the entry {key!r}")
         return content
 
     def _checked(self, row: tuple[int, str, int, str, str]) -> StoredDialogue:
@@ -404,7 +413,7 @@ class Ledger:
             isinstance(stored, str),
         )
         if not all(kinds) or stored[:32] != digest(body):  # a flipped bit can turn a text into bytes
-            raise _damaged(self.path, f"dialogue number {seq} (from {source}:{line})")
+            raise damaged(self.path, f"dialogue number {seq} (from {source}:{line})")
         return StoredDialogue(seq, source, line, body)
 
     def _duplicate(self, dialogue_id: str, source: str, line: int) -> InputError:
@@ -421,47 +430,14 @@ class Ledger:
         )
 
 
+def _is_text(stored: object) -> bool:
+    """False where a flipped bit has turned a text into bytes."""
+    return isinstance(stored, str)
+
+
 def copy_ledger(source: Path, target: Path) -> None:
     """A consistent copy of a ledger, also of one that is being written."""
     address = f"file:{quote(str(source))}?mode=ro"
     with closing(sqlite3.connect(address, uri=True)) as old, closing(sqlite3.connect(target)) as new:
         old.backup(new)
     target.chmod(0o600)
-
-
-@contextmanager
-def _storage_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.IntegrityError:
-        raise
-    except sqlite3.OperationalError as error:
-        raise StorageError(
-            f"can't write {path}: {error}",
-            fix="Free some space or mend the folder, then run the same command again.",
-        ) from error
-    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
-        raise _damaged(path, str(error)) from error
-
-
-def _database_error(error: BaseException | None) -> Exception | None:
-    """What SQLite found wrong while reading, also where tasks that ran side by side report it together."""
-    if isinstance(error, BaseExceptionGroup):
-        return next((found for part in error.exceptions if (found := _database_error(part))), None)
-    if isinstance(error, sqlite3.DatabaseError):
-        return error
-    return error if isinstance(error, UnicodeDecodeError) and _raised_here(error) else None
-
-
-def _raised_here(error: BaseException) -> bool:
-    """Whether SQLite raised it under a call of this module: its message holds a damaged name that is no UTF-8."""
-    last = error.__traceback__
-    while last is not None and last.tb_next is not None:
-        last = last.tb_next
-    return last is not None and last.tb_frame.f_code.co_filename == __file__
-
-
-def _damaged(path: Path, what: str) -> StorageError:
-    return StorageError(
-        f"{path} is damaged: {what}", fix="Restore the run folder from a copy, or start a new one."
-    )

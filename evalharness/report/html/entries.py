@@ -11,6 +11,7 @@ dialogue, "o": [[item, column, facts], …]}`` with what a result says beside it
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntFlag
@@ -18,11 +19,12 @@ from typing import Any
 
 from evalharness.core import scorejson
 from evalharness.core.canonical import Json
+from evalharness.core.dialogue import system_of
 from evalharness.core.doubt import uncertain
 from evalharness.core.scores import Cause, Column, Failure, Result, Score, Skip, SkipReason
 from evalharness.core.text import has_invisible
 from evalharness.report.html.columns import ColumnSet
-from evalharness.report.html.island import island_json
+from evalharness.report.html.island import island_json, island_text
 from evalharness.report.html.joining import Joined
 
 CAUSES = tuple(cause.value for cause in Cause)
@@ -30,6 +32,8 @@ REASONS = tuple(reason.value for reason in SkipReason)
 WHOLE = -1
 _SNIPPET = 90
 _EXACT_DIGITS = 15
+_OTHERWISE = re.compile(r"[0-9]{15}|\\u")
+"""What stored text writes otherwise than the page: numbers with too many digits, and characters as escapes."""
 
 
 class Flag(IntFlag):
@@ -83,7 +87,7 @@ def make_entry(order: int, joined: Joined, columns: ColumnSet, marks: Marks = NO
     index: list[Json] = [
         raw["id"],
         raw.get("group", ""),
-        _system(raw),
+        system_of(raw.get("metadata", {})),
         joined.stored.line,
         int(flags),
         len(raw["messages"]),
@@ -94,11 +98,18 @@ def make_entry(order: int, joined: Joined, columns: ColumnSet, marks: Marks = NO
         order=order,
         source=joined.stored.source,
         index=island_json(index),
-        record=island_json({"d": raw, "o": list(_facts(items))}),
+        record=_record(joined.stored.body, raw, list(_facts(items))),
         facets=_facets(raw),
         turns=sum(turn != WHOLE for turn, _ in items),
         flags=flags,
     )
+
+
+def _record(body: str, raw: Mapping[str, Any], facts: list[Json]) -> str:
+    """The record of a dialogue. Stored text that says the same byte for byte is taken as it stands."""
+    if _OTHERWISE.search(body) is None:
+        return island_text(f'{{"d":{body},"o":{island_json(facts)}}}')
+    return island_json({"d": raw, "o": facts})
 
 
 def reading_text(body: str, turn: int | None) -> tuple[str, str]:
@@ -205,11 +216,6 @@ def _snippet(message: Mapping[str, Any]) -> str:
 def _short(text: str) -> str:
     flat = " ".join(text[: 4 * _SNIPPET].split())
     return flat if len(flat) <= _SNIPPET else flat[: _SNIPPET - 1] + "…"
-
-
-def _system(raw: Mapping[str, Any]) -> str:
-    value = raw.get("metadata", {}).get("system", "")
-    return value if isinstance(value, str) else str(value)
 
 
 def _facets(raw: Mapping[str, Any]) -> dict[str, str]:

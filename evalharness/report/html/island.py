@@ -26,7 +26,12 @@ def island_json(value: object) -> str:
     ``<``, ``>``, ``&``, U+2028, U+2029, lone surrogates, control, direction and invisible characters are written as
     ``\\uXXXX``. NaN and infinities are a ``ValueError``.
     """
-    return _ESCAPED.sub(_escape, _ENCODER.encode(value))
+    return island_text(_ENCODER.encode(value))
+
+
+def island_text(text: str) -> str:
+    """The same of a value that is JSON already."""
+    return _ESCAPED.sub(_escape, text)
 
 
 def _escape(match: re.Match[str]) -> str:

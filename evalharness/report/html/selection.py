@@ -7,7 +7,6 @@ Chance is a hash of the seed and the dialogue, so the choice depends neither on 
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from evalharness.core.canonical import sha256_text
@@ -164,11 +163,3 @@ def _ranks(interest: Interest, chance: str) -> dict[str, Rank]:
     if interest.spread > 0:
         ranks["spread"] = (interest.spread, chance)
     return ranks
-
-
-def choose(joined: Iterable[Joined], columns: ColumnSet, cap: Cap, marks: Marks = NO_MARKS) -> Chosen:
-    """The dialogues that the page holds."""
-    selector = Selector(columns, cap, marks)
-    for one in joined:
-        selector.offer(one)
-    return selector.chosen()

@@ -1,0 +1,65 @@
+"""Large runs from the cache: several processes at work, the same files, nothing asked."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from evalharness.api import rendering
+from evalharness.data.cache import VerdictCache
+from evalharness.engine import recalling
+from evalharness.engine.forks import can_copy
+from tests.reliability.bench import Bench
+
+pytestmark = pytest.mark.skipif(
+    not can_copy(), reason="this machine has one processor or can't copy processes"
+)
+FILES = ("report.json", "scores.jsonl", "scores.csv")
+
+
+@pytest.fixture(autouse=True)
+def little_is_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recalling, "WORTH", 3)
+    monkeypatch.setattr(rendering, "WORTH", 3)
+
+
+def test_a_cached_run_asks_nothing_and_writes_the_same(bench: Bench):
+    assert bench.here("first").code == 0
+    asked = bench.server.count
+    assert bench.here("second").code == 0
+    assert bench.server.count == asked
+    for name in FILES:
+        assert (bench.work / "second" / name).read_bytes() == (bench.work / "first" / name).read_bytes(), name
+    execution = json.loads((bench.work / "second" / "execution.json").read_text())
+    assert sum(judge["from_cache"] for judge in execution["judges"]) == bench.rows
+    page = (bench.work / "second" / "report.html").read_text()
+    assert page.count('"r11"') == (bench.work / "first" / "report.html").read_text().count('"r11"')
+
+
+def test_what_is_not_in_the_cache_is_asked(bench: Bench):
+    assert bench.here("first").code == 0
+    bench.forget()
+    bench.write(bench.rows, edit=4)
+    assert bench.here("second").code == 0
+    assert bench.server.count == 1
+
+
+def test_a_damaged_entry_is_asked_again_and_nothing_else(bench: Bench):
+    assert bench.here("first").code == 0
+    bench.forget()
+    cache = VerdictCache()
+    cache._db.execute("UPDATE verdicts SET value = value || ' ' WHERE key = (SELECT min(key) FROM verdicts)")
+    cache.close()
+    assert bench.here("second").code == 0
+    assert bench.server.count == 1
+    assert (bench.work / "second" / "report.json").read_bytes() == (
+        bench.work / "first" / "report.json"
+    ).read_bytes()
+
+
+def test_the_page_is_chosen_here_where_no_copy_can_do_it(bench: Bench, monkeypatch: pytest.MonkeyPatch):
+    assert bench.here("first").code == 0
+    monkeypatch.setattr(rendering, "Ledger", None)  # what the copy opens
+    assert bench.here("second").code == 0
+    assert (bench.work / "second" / "report.html").stat().st_size > 10_000
