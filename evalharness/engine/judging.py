@@ -14,7 +14,7 @@ from typing import Protocol
 
 from evalharness.core.dialogue import Item, Unit
 from evalharness.core.scores import Cause, Failure, Result
-from evalharness.data.ledger.store import ItemRef, Ledger, decode, encode
+from evalharness.data.ledger.store import ItemRef, Ledger, StoredDialogue, decode, encode
 from evalharness.engine.asking import Asker, Desk
 from evalharness.engine.plan import Limits, RunPlan, items_of, needs_of, scorer_key, title
 from evalharness.engine.progress import LaneState, Progress, causes
@@ -212,14 +212,33 @@ def workers_of(limits: Limits, clients: Iterable[Client]) -> int:
 
 def pending_items(ledger: Ledger, plan: RunPlan, judge: Judge, scorer: int) -> Iterator[tuple[ItemRef, Item]]:
     """The items that the judge has no lasting outcome for, turns of a dialogue next to each other."""
+    for stored, done in pending_dialogues(ledger, plan, judge, scorer):
+        yield from items_left(stored, done, judge, plan)
+
+
+def pending_dialogues(
+    ledger: Ledger, plan: RunPlan, judge: Judge, scorer: int
+) -> Iterator[tuple[StoredDialogue, frozenset[int | None]]]:
+    """The dialogues with such items, each with the turns that have a lasting outcome (None for the whole)."""
     for block in ledger.dialogue_blocks(_BLOCK):
-        done = ledger.done(scorer, block[0].seq, block[-1].seq)
-        again = {ref for ref, body in done.items() if ask_again(body, plan.retry_failed)}
+        done: dict[int, set[int | None]] = {}
+        for ref, body in ledger.done(scorer, block[0].seq, block[-1].seq).items():
+            if not ask_again(body, plan.retry_failed):
+                done.setdefault(ref.seq, set()).add(ref.turn)
         for stored in block:
-            for item in items_of(stored.load(), judge.unit, plan.turns):
-                ref = ItemRef(stored.seq, item.turn)
-                if ref not in done or ref in again:
-                    yield ref, item
+            lasting = frozenset(done.get(stored.seq, ()))
+            whole = 1 if judge.unit is Unit.DIALOGUE else stored.facts(plan.turns).turns
+            if len(lasting) != whole:
+                yield stored, lasting
+
+
+def items_left(
+    stored: StoredDialogue, done: frozenset[int | None], judge: Judge, plan: RunPlan
+) -> Iterator[tuple[ItemRef, Item]]:
+    """The items of a dialogue but for those that are done."""
+    for item in items_of(stored.load(), judge.unit, plan.turns):
+        if item.turn not in done:
+            yield ItemRef(stored.seq, item.turn), item
 
 
 def item_count(ledger: Ledger, plan: RunPlan, judge: Judge) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -16,11 +17,10 @@ from typing import NamedTuple
 from evalharness.core.dialogue import Item
 from evalharness.core.scores import Cause, Result
 from evalharness.data.cache import VerdictCache
-from evalharness.data.ledger.store import ItemRef, encode
-from evalharness.engine.answering import Answering
+from evalharness.data.ledger.store import ItemRef, StoredDialogue, encode
 from evalharness.engine.asking import Desk, cache_key
 from evalharness.engine.forks import WORTH, Work, can_copy, copies, processors
-from evalharness.engine.judging import item_count, pending_items
+from evalharness.engine.judging import item_count, items_left, pending_dialogues
 from evalharness.engine.plan import RunPlan, needs_of, scorer_key, title
 from evalharness.engine.progress import Progress, causes
 from evalharness.judges.interface import Judge
@@ -28,10 +28,10 @@ from evalharness.llm import replyjson
 from evalharness.llm.client import Client, ProviderFault, Reply, Request
 
 _ROUND = 20_000
-"""Items that are held in memory at once."""
+"""Dialogues that are held in memory at once."""
 _PART = 100
 _PROBE = 200
-"""After this many items a copy gives up if most replies are not there."""
+"""From this many items on a copy gives up when most replies were not there."""
 
 
 class Recalled(NamedTuple):
@@ -55,90 +55,90 @@ def recall(desk: Desk, plan: RunPlan, progress: Progress, stopped: Callable[[], 
             continue
         scorer = desk.ledger.scorer(scorer_key(judge.columns), judge.columns)
         if item_count(desk.ledger, plan, judge) - desk.ledger.outcome_count(scorer) >= WORTH:
+            recaller = _Recaller(desk, plan, judge, scorer, cache.path.parent, stopped)
             with cache.closed():
-                _recall_judge(desk, plan, judge, scorer, cache.path.parent, progress, stopped)
+                found = recaller.run()
+            if found:
+                progress.note(f"{title(judge.columns)}: {found:,} items judged from the verdict cache")
 
 
-def _recall_judge(
-    desk: Desk,
-    plan: RunPlan,
-    judge: Judge,
-    scorer: int,
-    folder: Path,
-    progress: Progress,
-    stopped: Callable[[], bool],
-) -> None:
-    """Commit what the cache gives, some thousand items at a time, as long as that is most of them."""
-    pending = pending_items(desk.ledger, plan, judge, scorer)
-    total = 0
-    while (items := list(islice(pending, _ROUND))) and not stopped():
-        found = 0
-        for part in _recalled(desk, folder, judge, items, stopped):
-            kept = [row for row in part if not _another(desk.answering, scorer, row)]
-            with desk.ledger.transaction():
-                desk.ledger.put_encoded(scorer, [(row.seq, row.turn, row.body) for row in kept])
-            replies = sum(row.replies for row in kept)
-            desk.cached[scorer] = desk.cached.get(scorer, 0) + replies
-            found += len(kept)
-        total += found
-        if found < len(items) // 2:
-            break
-    if total:
-        progress.note(f"{title(judge.columns)}: {total:,} items judged from the verdict cache")
+_Pending = tuple[StoredDialogue, frozenset[int | None]]
 
 
-def _another(answering: Answering, scorer: int, row: Recalled) -> bool:
-    """Whether a reply comes from a model that may not answer this judge."""
-    return any(answering.is_another(scorer, Reply("", model=model)) for model in row.models)
+@dataclass(frozen=True, slots=True)
+class _Recaller:
+    """Commits what the cache in a folder gives for one judge."""
 
+    desk: Desk
+    plan: RunPlan
+    judge: Judge
+    scorer: int
+    folder: Path
+    stopped: Callable[[], bool]
 
-def _recalled(
-    desk: Desk,
-    folder: Path,
-    judge: Judge,
-    items: Sequence[tuple[ItemRef, Item]],
-    stopped: Callable[[], bool],
-) -> Iterator[Sequence[Recalled]]:
-    """What copies of this process find in the cache of a folder, some items at a time."""
+    def run(self) -> int:
+        """Some thousand dialogues at a time, as long as the cache has about half of them; how many items there were."""
+        pending = pending_dialogues(self.desk.ledger, self.plan, self.judge, self.scorer)
+        total = 0
+        while (block := list(islice(pending, _ROUND))) and not self.stopped():
+            found = sum(map(self._commit, self._recalled(block)))
+            total += found
+            if found < len(block) // 2:
+                break
+        return total
 
-    def work(number: int) -> Work:
-        own = items[number::workers]
-        return lambda send: asyncio.run(_judge_all(own, judge, desk.epoch, desk.secret, folder, send))
+    def _commit(self, recalled: Sequence[Recalled]) -> int:
+        kept = [row for row in recalled if not self._another(row)]
+        with self.desk.ledger.transaction():
+            self.desk.ledger.put_encoded(self.scorer, [(row.seq, row.turn, row.body) for row in kept])
+        replies = sum(row.replies for row in kept)
+        self.desk.cached[self.scorer] = self.desk.cached.get(self.scorer, 0) + replies
+        return len(kept)
 
-    workers = min(processors(), 1 + len(items) // WORTH)
-    with copies([work(number) for number in range(workers)]) as running:
-        for result in running.results():
-            yield result
-            if stopped():
-                return
+    def _another(self, row: Recalled) -> bool:
+        """Whether a reply comes from a model that may not answer this judge."""
+        return any(
+            self.desk.answering.is_another(self.scorer, Reply("", model=model)) for model in row.models
+        )
 
+    def _recalled(self, block: Sequence[_Pending]) -> Iterator[Sequence[Recalled]]:
+        """What copies of this process find, some items at a time."""
+        workers = min(processors(), 1 + len(block) // WORTH)
+        with copies([self._work(block[number::workers]) for number in range(workers)]) as running:
+            for result in running.results():
+                yield result
+                if self.stopped():
+                    return
 
-async def _judge_all(
-    items: Sequence[tuple[ItemRef, Item]],
-    judge: Judge,
-    epoch: str,
-    secret: bytes,
-    folder: Path,
-    send: Callable[[Sequence[Recalled]], None],
-) -> None:
-    cache = VerdictCache(folder)
-    rows: list[Recalled] = []
-    missed = 0
-    for number, (ref, item) in enumerate(items, 1):
-        ask = _Recall(cache, epoch, secret)
-        results = await judge.judge(item, ask)
+    def _work(self, block: Sequence[_Pending]) -> Work:
+        return lambda send: asyncio.run(self._judge_all(block, send))
+
+    async def _judge_all(self, block: Sequence[_Pending], send: Callable[[Sequence[Recalled]], None]) -> None:
+        cache = VerdictCache(self.folder)
+        rows: list[Recalled] = []
+        tried = missed = 0
+        for stored, done in block:
+            for ref, item in items_left(stored, done, self.judge, self.plan):
+                recalled = await self._judged(cache, ref, item)
+                tried += 1
+                if recalled is None:
+                    missed += 1
+                else:
+                    rows.append(recalled)
+            if tried >= _PROBE and missed * 2 > tried:
+                break
+            if len(rows) >= _PART:
+                send(rows)
+                rows = []
+        send(rows)
+
+    async def _judged(self, cache: VerdictCache, ref: ItemRef, item: Item) -> Recalled | None:
+        """The item's outcome, None where it takes more than the cache."""
+        ask = _Recall(cache, self.desk.epoch, self.desk.secret)
+        results = await self.judge.judge(item, ask)
         if ask.missed or causes(results):
-            missed += 1
-        else:
-            rows.append(
-                Recalled(ref.seq, ref.turn, encode(results), tuple(sorted(ask.models)), len(ask.hits))
-            )
-        if number == _PROBE and missed > _PROBE // 2:
-            break
-        if len(rows) == _PART:
-            send(rows)
-            rows = []
-    send(rows)
+            return None
+        return Recalled(ref.seq, ref.turn, encode(results), tuple(sorted(ask.models)), len(ask.hits))
 
 
 class _Recall:
