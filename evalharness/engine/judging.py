@@ -220,6 +220,8 @@ def pending_dialogues(
     ledger: Ledger, plan: RunPlan, judge: Judge, scorer: int
 ) -> Iterator[tuple[StoredDialogue, frozenset[int | None]]]:
     """The dialogues with such items, each with the turns that have a lasting outcome (None for the whole)."""
+    if ledger.outcome_count(scorer) == item_count(ledger, plan, judge) and not ledger.has_failures(scorer):
+        return
     for block in ledger.dialogue_blocks(_BLOCK):
         done: dict[int, set[int | None]] = {}
         for ref, body in ledger.done(scorer, block[0].seq, block[-1].seq).items():
@@ -227,9 +229,12 @@ def pending_dialogues(
                 done.setdefault(ref.seq, set()).add(ref.turn)
         for stored in block:
             lasting = frozenset(done.get(stored.seq, ()))
-            whole = 1 if judge.unit is Unit.DIALOGUE else stored.facts(plan.turns).turns
-            if len(lasting) != whole:
+            if not lasting or len(lasting) != _items_in(stored, judge, plan):
                 yield stored, lasting
+
+
+def _items_in(stored: StoredDialogue, judge: Judge, plan: RunPlan) -> int:
+    return 1 if judge.unit is Unit.DIALOGUE else stored.facts(plan.turns).turns
 
 
 def items_left(

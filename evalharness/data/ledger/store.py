@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 from evalharness.core import native
 from evalharness.core.canonical import Json, canonical_json
-from evalharness.core.dialogue import Dialogue
+from evalharness.core.dialogue import Dialogue, TurnChoice
 from evalharness.core.scores import Column, Result
 from evalharness.data.ledger import schema
 from evalharness.data.ledger.batches import BatchStore
@@ -49,11 +49,15 @@ __all__ = [
 ]  # fmt: skip
 
 
+_BLOCK = 500
+
+
 class Ledger:
     """The truth about a run. Use as a context manager."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._turns: dict[TurnChoice, int] = {}
         self._open()
 
     def _open(self) -> None:
@@ -128,6 +132,7 @@ class Ledger:
     def add_dialogue(self, dialogue: Dialogue, source: str, line: int) -> None:
         """Store a dialogue; a second one with the same id is an :class:`InputError` that names both places."""
         body = canonical_json(native.to_json(dialogue))
+        self._turns.clear()
         try:
             self._db.execute(
                 "INSERT INTO dialogues (id, cluster, system, source, line, body, hash) VALUES (?,?,?,?,?,?,?)",
@@ -146,6 +151,7 @@ class Ledger:
 
     def clear_dialogues(self) -> None:
         """Remove what an ingestion that never finished has left."""
+        self._turns.clear()
         self._db.execute("DELETE FROM outcomes")
         self._db.execute("DELETE FROM dialogues")
 
@@ -176,12 +182,14 @@ class Ledger:
 
     def end_follow(self) -> None:
         """Remove the dialogues that the new input no longer has."""
+        self._turns.clear()
         gone = "SELECT seq FROM dialogues EXCEPT SELECT seq FROM followed"
         self._db.execute(f"DELETE FROM outcomes WHERE dialogue IN ({gone})")  # noqa: S608
         self._db.execute(f"DELETE FROM dialogues WHERE seq IN ({gone})")  # noqa: S608
         self._db.execute("DROP TABLE followed")
 
     def _replace(self, seq: int, dialogue: Dialogue, body: str) -> None:
+        self._turns.clear()
         self._db.execute("DELETE FROM outcomes WHERE dialogue=?", (seq,))
         self._db.execute(
             "UPDATE dialogues SET cluster=?, system=?, body=?, hash=? WHERE seq=?",
@@ -196,6 +204,13 @@ class Ledger:
     def dialogue_count(self) -> int:
         """How many dialogues are stored."""
         return int(self._db.execute("SELECT count(*) FROM dialogues").fetchone()[0])
+
+    def turn_count(self, choice: TurnChoice) -> int:
+        """How many turns there are to score; counted once for what is stored."""
+        if choice not in self._turns:
+            blocks = self.dialogue_blocks(_BLOCK)
+            self._turns[choice] = sum(stored.facts(choice).turns for block in blocks for stored in block)
+        return self._turns[choice]
 
     def dialogue_blocks(self, size: int) -> Iterator[list[StoredDialogue]]:
         """All dialogues in the order they came, in blocks of at most ``size``; damage is a StorageError."""
@@ -283,6 +298,13 @@ class Ledger:
     def outcome_count(self, scorer: int) -> int:
         """How many items have an outcome of the scorer."""
         return int(self._db.execute("SELECT count(*) FROM outcomes WHERE scorer=?", (scorer,)).fetchone()[0])
+
+    def has_failures(self, scorer: int) -> bool:
+        """Whether any outcome of the scorer may hold a failure."""
+        found = self._db.execute(
+            "SELECT 1 FROM outcomes WHERE scorer=? AND instr(body, '\"failed\"') LIMIT 1", (scorer,)
+        )
+        return found.fetchone() is not None
 
     def outcomes(self, scorers: Iterable[int] | None = None) -> Iterator[OutcomeRow]:
         """All outcomes by cluster, dialogue id, turn and scorer; damage is a StorageError naming the row."""
