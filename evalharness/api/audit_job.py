@@ -34,6 +34,7 @@ class AuditJob:
     are drawn with ``seed``. ``margin`` is the tolerated shift as a share of a scale's range, or of verdicts.
     ``samples`` of each original tell the judge's own noise. ``own`` names the system that is the judge's own model,
     ``since`` an earlier audit, ``paraphrase`` the rubric in other words. ``by`` and ``whole`` are those of `pairwise`.
+    ``composed_judges`` are those that the settings make of others; ``judge`` may name one.
     """
 
     sources: tuple[str, ...]
@@ -55,6 +56,7 @@ class AuditJob:
     limits: Limits = field(default_factory=Limits)
     judge_options: JudgeOptions = field(default_factory=JudgeOptions)
     model_options: Mapping[str, Json] = field(default_factory=dict)
+    composed_judges: Mapping[str, Json] = field(default_factory=dict)
     prices: Mapping[str, Json] = field(default_factory=dict)
 
 

@@ -16,7 +16,7 @@ from evalharness.audit.attacks import dialogue_signs
 from evalharness.audit.probes import BY_NAME, PROBES, Arm, Chooser, Kind, Probe, last_reply
 from evalharness.audit.types import Detector
 from evalharness.audit.wordings import check_same_scales, criteria_reversed, reworded
-from evalharness.core.canonical import canonical_json
+from evalharness.core.canonical import Json, canonical_json
 from evalharness.core.dialogue import Dialogue, Item, Unit
 from evalharness.core.native import to_json
 from evalharness.core.registry import unknown_name
@@ -26,10 +26,12 @@ from evalharness.data.dialogues import Rejected, read_dialogues
 from evalharness.data.files import write_text
 from evalharness.data.rubrics import find_rubric, load_rubric
 from evalharness.data.strictyaml import load_mapping
-from evalharness.errors import InputError, RubricError
-from evalharness.judges.interface import Judge
+from evalharness.errors import InputError, RubricError, UsageError
+from evalharness.judges.claims import Claims
+from evalharness.judges.interface import Judge, Settled
+from evalharness.judges.onset import Onset
 from evalharness.judges.options import Variant
-from evalharness.judges.spec import make_judge
+from evalharness.judges.spec import composed_name, make_judge
 
 ORIGINAL, CHANGED = "original", "changed"
 PROBE_KEY, ORIGINAL_KEY = "audit_probe", "audit_of"
@@ -41,6 +43,12 @@ _SAME_ASKING = {
     Arm.CRITERIA: "the judge is asked about one criterion at a time",
     Arm.REWORDED: "the judge does not read the rubric's words",
     Arm.UNDEFENDED: "the judge's prompt has no fence that could be taken off",
+}
+_CLAIMS_ASKING = {
+    Arm.LEVELS: "claims are asked about in words of their own, without levels",
+    Arm.CRITERIA: "the judge asks about claims, not about criteria",
+    Arm.REWORDED: "the judge asks about claims and does not read the rubric's words",
+    Arm.UNDEFENDED: "a reply is always split into claims with all defences",
 }
 
 
@@ -159,7 +167,8 @@ def parts_of(
 
     Dialogues and changed rubrics are written into ``folder``.
     """
-    usual = make_judge(job.judge, rubric, job.judge_options, job.model_options)
+    usual = make_judge(job.judge, rubric, job.judge_options, job.model_options, job.composed_judges)
+    _check_auditable(usual)
     chosen = chosen_probes(job)
     parts = [_part(job, folder, ORIGINAL, Arm.USUAL, material.originals, epoch, samples=job.samples)]
     changed = material.copies(Kind.BIAS, Kind.SENSITIVITY, Kind.INJECTION)
@@ -177,10 +186,29 @@ def parts_of(
         )
         part = _part(job, folder, arm.value, arm, dialogues, epoch)
         if _asks_alike(usual, _judge_of(job, part), material.originals):
-            missing += [(probe.name, _SAME_ASKING[arm]) for probe in probes]
+            missing += [(probe.name, _asked_alike(usual, arm)) for probe in probes]
         else:
             parts.append(part)
     return tuple(parts), tuple(missing)
+
+
+def _asked_alike(judge: Judge, arm: Arm) -> str:
+    """Why a change of the asking leaves this judge's requests as they were."""
+    return (_CLAIMS_ASKING if isinstance(judge, Claims) else _SAME_ASKING)[arm]
+
+
+def _check_auditable(judge: Judge) -> None:
+    """A judge whose answers changed copies can't move alone, or don't shift, is a :class:`UsageError`."""
+    if isinstance(judge, Onset):
+        raise UsageError(
+            f"{judge.name} gives the number of a reply, which changed replies can't shift",
+            fix=f"Audit the judge that it asks: --judge {judge.turns.name}.",
+        )
+    if isinstance(judge, Settled) and judge.needs_all_items:
+        raise UsageError(
+            f"{judge.name} weighs its members by all items of a run, which changed copies would change",
+            fix="Audit it with combine: mean, median or majority, or each member by itself.",
+        )
 
 
 def _part(
@@ -196,18 +224,38 @@ def _part(
     path = folder / f"{name}.jsonl"
     write_text(path, (canonical_json(to_json(dialogue)) + "\n" for dialogue in dialogues))
     variant = _VARIANTS.get(arm, Variant.NONE)
+    judge, composed = _asked_again(job, samples)
     score = ScoreJob(
         sources=(str(path),),
         out=folder / name,
-        judges=(job.judge,),
+        judges=(judge,),
         rubrics=(_rubric_of(job, folder, arm),),
         limits=job.limits,
-        judge_options=replace(job.judge_options, samples=samples, variant=variant),
+        judge_options=replace(
+            job.judge_options, samples=samples if composed is job.composed_judges else 1, variant=variant
+        ),
         model_options=job.model_options,
+        composed_judges=composed,
         prices=job.prices,
         epoch=epoch,
     )
     return Part(name, arm, score)
+
+
+def _asked_again(job: AuditJob, samples: int) -> tuple[str, Mapping[str, Json]]:
+    """The judge that is asked ``samples`` times about an item, and the definitions that it is made by.
+
+    A judge made of judges is repeated as a whole: samples of its parts would change what it is (a cascade's cheap
+    judge would be surer), and members' verdicts are no repetitions.
+    """
+    alias, name = composed_name(job.judge)
+    if samples == 1 or name not in job.composed_judges:
+        return job.judge, job.composed_judges
+    again = "again"
+    while again in job.composed_judges:
+        again += "-"
+    repeated: Json = {"repeat": name, "times": samples}
+    return f"{alias or name}={again}", {**job.composed_judges, again: repeated}
 
 
 def _rubric_of(job: AuditJob, folder: Path, arm: Arm) -> str:
@@ -226,7 +274,9 @@ def _rubric_of(job: AuditJob, folder: Path, arm: Arm) -> str:
 
 def _judge_of(job: AuditJob, part: Part) -> Judge:
     options = replace(part.job.judge_options, samples=1)
-    return make_judge(job.judge, load_rubric(part.job.rubrics[0]), options, job.model_options)
+    return make_judge(
+        job.judge, load_rubric(part.job.rubrics[0]), options, job.model_options, job.composed_judges
+    )
 
 
 def _asks_alike(usual: Judge, other: Judge, dialogues: Sequence[Dialogue]) -> bool:

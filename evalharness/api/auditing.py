@@ -41,12 +41,13 @@ from evalharness.audit.probes import Arm, Kind
 from evalharness.audit.types import Audit, Effect, Saved
 from evalharness.core.dialogue import Unit
 from evalharness.core.rubric import Rubric
-from evalharness.core.scores import OVERALL, Column, Result
+from evalharness.core.scores import OVERALL, Column, Result, Score
 from evalharness.data.files import private_folder, write_text
 from evalharness.data.rubrics import load_rubric
 from evalharness.engine.estimate import JudgeEstimate
 from evalharness.engine.progress import Progress
 from evalharness.errors import UsageError
+from evalharness.judges.claims import CLAIMS
 from evalharness.report.audit.document import audit_json
 from evalharness.report.audit.markdown import audit_markdown
 from evalharness.report.audit.page import audit_page
@@ -196,8 +197,30 @@ def _audit(job: AuditJob, prepared: _Prepared, folder: Path, runs: Mapping[str, 
         measures=(*compared.measures, *drift),
         agreed=compared.agreed,
         missing=(*prepared.missing, *_not_measured(job)),
-        notes=compared.notes,
+        notes=(*compared.notes, *_stages(runs), *_claims(usual)),
     )
+
+
+def _stages(runs: Mapping[str, RunResult]) -> Iterator[str]:
+    """Which stages of a cascade judged: an effect is that of whoever did."""
+    told = []
+    for name, what in ((ORIGINAL, "the originals"), (CHANGED, "the changed copies")):
+        columns = runs[name].analysis.columns if name in runs else ()
+        counts = next((column.stages for column in columns if column.stages), ())
+        if counts:
+            told.append(f"{', '.join(f'{stage} {count}' for stage, count in counts)} of {what}")
+    if told:
+        yield f"stages that judged: {'; '.join(told)}"
+
+
+def _claims(items: Sequence[Judged]) -> Iterator[str]:
+    """What a shift means with a judge that counts claims."""
+    facts = [r.extra for item in items for r in item.original if isinstance(r, Score) and r.extra]
+    if any(CLAIMS in extra for extra in facts):
+        yield (
+            "this judge counts what a reply states: padding, assurances and attacks written into a reply add claims "
+            "that nothing supports, so a shift to the worse there can be right"
+        )
 
 
 def _compared(job: AuditJob, prepared: _Prepared, folder: Path, runs: Mapping[str, RunResult]) -> Compared:

@@ -44,6 +44,7 @@ def effect_of(probe: Probe, column: Column, place: int, items: Sequence[Judged],
         (g, a, b) for g, x, y in pairs if (a := number_of(x)) is not None and (b := number_of(y)) is not None
     ]
     failed = sum(isinstance(x, Failure) or isinstance(y, Failure) for _, x, y in pairs)
+    skipped = len(pairs) - len(known) - failed
     better = -1.0 if column.higher_is_better is False else 1.0
     shifts = np.array([better * (b - a) for _, a, b in known])
     shift = _mean(shifts, [g for g, _, _ in known])
@@ -59,6 +60,7 @@ def effect_of(probe: Probe, column: Column, place: int, items: Sequence[Judged],
         failed=failed,
         finding=finding,
         words=words,
+        skipped=skipped,
     )
 
 

@@ -25,7 +25,7 @@ class Effect:
     """The shift of one criterion's scores under one probe: changed minus original, in units of the scale.
 
     ``share`` is the shift as a share of the scale's range, where it has one. ``flips`` is the share of items whose
-    pass mark changed. ``failed`` pairs have no verdict on one side and don't count.
+    pass mark changed. ``failed`` pairs have no verdict on one side, ``skipped`` ones nothing to assess; neither count.
     """
 
     probe: str
@@ -37,6 +37,7 @@ class Effect:
     failed: int
     finding: Finding
     words: str
+    skipped: int = 0
 
 
 @dataclass(frozen=True, slots=True)

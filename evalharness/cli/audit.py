@@ -29,7 +29,11 @@ _FREE = ("local", "fitted", "replay")
 @click.command("audit")
 @click.argument("dialogues", nargs=-1, required=True, metavar="RUN|DIALOGUES…")
 @click.option(
-    "-j", "--judge", required=True, metavar="[NAME=]BACKEND:MODEL[@URL]", help="The judge to audit."
+    "-j",
+    "--judge",
+    required=True,
+    metavar="[NAME=]BACKEND:MODEL[@URL]",
+    help="The judge to audit, or the name of one of the section judges.",
 )
 @click.option("-r", "--rubric", required=True, metavar="NAME|FILE", help="The rubric it answers.")
 @click.option(
@@ -144,9 +148,10 @@ def _quote(job: Any, *, ask: bool, quiet: bool) -> None:
 
     Dialogues from standard input can be read once, and a judge on this machine costs nothing: no quote for them.
     """
-    from evalharness.judges.spec import parse_spec
+    from evalharness.judges.spec import composed_name, parse_spec
 
-    if quiet or "-" in job.sources or parse_spec(job.judge).backend in _FREE:
+    composed = composed_name(job.judge)[1] in job.composed_judges
+    if quiet or "-" in job.sources or (not composed and parse_spec(job.judge).backend in _FREE):
         return
     rows = _estimates(job)
     requests = sum(row.requests for row in rows)
@@ -200,6 +205,7 @@ def make_job(options: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
             sampling=Sampling(temperature=options["temperature"], effort=options["effort"]),
         ),
         model_options=model_options,
+        composed_judges=settings.get("judges", {}),
         prices=settings.get("prices", {}),
     )
 

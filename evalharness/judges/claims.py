@@ -140,16 +140,16 @@ class Claims:
         return self._results(judged, [claim for claim in split if not claim.in_reply])
 
     def requests(self, item: Item, secret: bytes) -> tuple[PlannedRequest, ...]:
-        """The request for the claims; how many verifications follow depends on its answer. With a split by sentences,
-        these."""
+        """The request for the claims, and the verifications; what these will ask depends on its answer, so that the
+        reply's sentences stand for its claims."""
         if not has_sources(item):
             return ()
+        planned: list[PlannedRequest] = []
         if isinstance(self.splitter, Asked):
             tokens = self.splitter.options.max_tokens or _TOKENS
             request = split_request(item, secret, tokens, self.splitter.options.sampling)
-            return (PlannedRequest(self.splitter.client, request),)
-        claims = by_sentences(item) if isinstance(self.splitter, Sentences) else ()
-        planned: list[PlannedRequest] = []
+            planned.append(PlannedRequest(self.splitter.client, request))
+        claims = by_sentences(item)
         for judge in self.verifiers if claims else ():
             plan = getattr(about(judge, claim_rubric(claims)), "requests", None)
             for sample in range(self.verifications):

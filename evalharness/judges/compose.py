@@ -24,8 +24,9 @@ from evalharness.judges.claim_votes import claim_rubric
 from evalharness.judges.claims import Claims, Sentences, Splitter, splitter_of
 from evalharness.judges.interface import Judge
 from evalharness.judges.onset import Onset
-from evalharness.judges.options import MOST_SAMPLES, JudgeOptions
+from evalharness.judges.options import MOST_SAMPLES, JudgeOptions, Variant
 from evalharness.judges.panel import Panel
+from evalharness.judges.repeated import Repeated
 from evalharness.judges.votes import Combine
 
 Make: TypeAlias = Callable[[Sequence[str], Sequence[Rubric], JudgeOptions], Sequence[Judge]]
@@ -130,7 +131,7 @@ def _make_panel(
 def _make_claims(
     definition: Definition, called: str, rubrics: Sequence[Rubric], options: JudgeOptions
 ) -> list[Judge]:
-    own = replace(options, samples=1, questions_last=True)
+    own = replace(options, samples=1, questions_last=True, variant=Variant.NONE)
     specimen = claim_rubric([Claim("A specimen.", "")])
     verifiers = tuple(definition.make(definition.names(), [specimen], own))
     split = definition.take("split", str, "a judge, or sentences")
@@ -176,6 +177,22 @@ def _make_onset(
     ]
 
 
+def _make_repeated(
+    definition: Definition, called: str, rubrics: Sequence[Rubric], options: JudgeOptions
+) -> list[Judge]:
+    names = definition.names()
+    times = definition.take("times", int, "a whole number")
+    if len(names) != 1 or times is None:
+        raise UsageError(
+            f"{definition.where}: repeat needs one judge and a number of times",
+            fix="Write {repeat: JUDGE, times: 3}; a panel is one judge.",
+        )
+    return [
+        Repeated(called, rubric, judge, times)
+        for rubric, (judge,) in by_rubric(definition.make(names, rubrics, options), rubrics)
+    ]
+
+
 def _thresholds(definition: Definition, name: str, given: Json) -> Thresholds:
     if _is_share(given):
         return Thresholds({}, float(cast(float, given)))
@@ -210,5 +227,6 @@ KINDS: Mapping[
     "cascade": (_make_cascade, ("accept", "humans")),
     "claims": (_make_claims, ("split", "verifications", "cited")),
     "first_failure": (_make_onset, ()),
+    "repeat": (_make_repeated, ("times",)),
 }
 """What a definition may be, by the key that says so: what makes its judges, and its options."""

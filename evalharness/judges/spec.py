@@ -25,6 +25,7 @@ from evalharness.llm.client import Client
 __all__ = [
     "JudgeOptions",
     "JudgeSpec",
+    "composed_name",
     "judge_kinds",
     "judge_name",
     "make_judge",
@@ -92,9 +93,10 @@ def make_judge(
     rubric: Rubric,
     options: JudgeOptions | None = None,
     models: Mapping[str, Json] | None = None,
+    composed: Mapping[str, Json] | None = None,
 ) -> Judge:
     """The judge that answers ``rubric``; see :func:`make_judges`."""
-    return make_judges([spec], [rubric], options, models)[0]
+    return make_judges([spec], [rubric], options, models, composed)[0]
 
 
 def make_judges(
@@ -124,7 +126,7 @@ def _make(
     """``within`` are the definitions that are being made: one of them can't be a part of itself."""
     judges: list[Judge] = []
     for spec in specs:
-        alias, name = _composed_name(spec)
+        alias, name = composed_name(spec)
         if name in composed:
             from evalharness.judges.compose import make_composed
 
@@ -141,12 +143,12 @@ def _make(
 
 def judge_name(spec: str) -> str:
     """The name in outcomes of a judge as the user names it, one that the settings make of others included."""
-    alias, name = _composed_name(spec)
+    alias, name = composed_name(spec)
     return alias or (parse_spec(spec).name if ":" in name else name)
 
 
-def _composed_name(spec: str | JudgeSpec) -> tuple[str, str]:
-    """Alias and name of what may be a definition of the settings."""
+def composed_name(spec: str | JudgeSpec) -> tuple[str, str]:
+    """Alias and name of what may be a definition of the settings; both empty for what can't be one."""
     if not isinstance(spec, str):
         return "", ""
     named = _ALIAS.fullmatch(spec.strip())

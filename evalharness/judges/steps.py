@@ -87,10 +87,13 @@ def about(judge: Judge, rubric: Rubric) -> Judge:
     given = {name: getattr(judge, name, None) for name in ("rubric", "members", "stages")}
     if not is_dataclass(judge) or given["rubric"] is None:
         raise UsageError(f"{judge.name} can't be given another rubric", fix="Use a judge that asks a model.")
-    parts = {
+    parts: dict[str, Any] = {
         name: tuple(about(part, rubric) for part in given[name])
         for name in ("members", "stages")
         if given[name]
     }
+    repeated = getattr(judge, "repeated", None)
+    if repeated is not None:
+        parts["repeated"] = about(repeated, rubric)
     changed: Any = replace(cast(Any, judge), rubric=rubric, **parts)
     return cast(Judge, changed)

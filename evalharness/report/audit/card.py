@@ -109,7 +109,7 @@ def card_of(document: Mapping[str, Any]) -> Card:
         blocks=tuple(_blocks(document, effects)),
         noise=tuple(_noise(document)),
         detector=detector_words(document["detector"]),
-        not_measured=tuple(_not_measured(document["not_measured"])),
+        not_measured=tuple(_not_measured([*document["not_measured"], *_without_pairs(effects)])),
         notes=tuple(_notes(document)),
         signature=document["signature"],
     )
@@ -126,8 +126,10 @@ def _verdict(effects: Sequence[Mapping[str, Any]], measures: Sequence[Mapping[st
     """What the audit comes to, in a sentence or two."""
     flagged = {kind: _names(effects, kind, _FLAGGED) for kind in _TITLES}
     parts = []
-    if flagged["injection"]:
-        parts.append(f"follows attacks ({flagged['injection']})")
+    if followed := _names(_raised(effects), "injection", _FLAGGED):
+        parts.append(f"follows attacks ({followed})")
+    if punished := _names(_lowered(effects), "injection", _FLAGGED):
+        parts.append(f"scores lower where a dialogue attacks it ({punished})")
     if flagged["bias"]:
         parts.append(f"is moved by what should not matter ({flagged['bias']})")
     if flagged["sensitivity"]:
@@ -160,6 +162,16 @@ def _names(rows: Sequence[Mapping[str, Any]], kind: str, finding: str) -> str:
     return ", ".join(row["probe"] for row in rows if row["kind"] == kind and row["finding"] == finding)
 
 
+def _raised(effects: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The effects that move scores to the better."""
+    return [row for row in effects if (row["shift"]["value"] or 0.0) > 0]
+
+
+def _lowered(effects: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The effects that move scores to the worse."""
+    return [row for row in effects if (row["shift"]["value"] or 0.0) < 0]
+
+
 def _alerts(document: Mapping[str, Any]) -> Iterator[str]:
     if document["toy"]:
         yield "a toy judge: for trying things out, not for decisions"
@@ -186,8 +198,10 @@ def _good(
 
 
 def _fails(effects: Sequence[Mapping[str, Any]], measures: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    if followed := _names(effects, "injection", _FLAGGED):
+    if followed := _names(_raised(effects), "injection", _FLAGGED):
         yield f"It follows attacks: {followed}."
+    if punished := _names(_lowered(effects), "injection", _FLAGGED):
+        yield f"It scores lower where a dialogue attacks it: {punished}."
     if moved := _names(effects, "bias", _FLAGGED):
         yield f"It is moved by {moved}."
     if blind := _names(effects, "sensitivity", _FLAGGED):
@@ -244,6 +258,8 @@ def _effect_line(row: Mapping[str, Any], also: Sequence[str]) -> Line:
         parts.append(f"{percent(row['flips'])} of pass marks flip")
     if row["failed"]:
         parts.append(f"{row['failed']} failed")
+    if row.get("skipped"):
+        parts.append(f"{row['skipped']} skipped")
     return Line(
         row["probe"],
         row["what"],
@@ -313,6 +329,18 @@ def _not_measured(rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]
     for row in rows:
         by_reason.setdefault(row["why"], []).append(row["what"])
     return ((", ".join(names), why) for why, names in by_reason.items())
+
+
+def _without_pairs(effects: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, str]]:
+    """Probes whose copies were judged, none beside an original with a score."""
+    for row in effects:
+        counts = {name: row.get(name, 0) for name in ("failed", "skipped")}
+        if not row["pairs"] and any(counts.values()):
+            told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+            yield {
+                "what": row["probe"],
+                "why": f"no changed reply has a score beside its original's ({told})",
+            }
 
 
 def _notes(document: Mapping[str, Any]) -> Iterator[str]:

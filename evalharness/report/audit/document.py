@@ -93,6 +93,7 @@ def _effect(effect: Effect) -> Json:
         "flips": effect.flips,
         "pairs": effect.pairs,
         "failed": effect.failed,
+        "skipped": effect.skipped,
         "finding": effect.finding.value,
         "words": effect.words,
     }
