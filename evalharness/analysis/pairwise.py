@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from evalharness.analysis.pair_panels import PairSeats, seats_of
 from evalharness.core.pairs import Order
 from evalharness.core.scores import Column, Failure, Result, Score, Skip
 from evalharness.stats.bradley_terry import BradleyTerry, fit_bradley_terry
@@ -97,7 +98,7 @@ class Ranked:
 
 @dataclass(frozen=True, slots=True)
 class Contest:
-    """What one judge says on one criterion."""
+    """What one judge says on one criterion; of a panel also what its members say."""
 
     column: Column
     tally: Tally
@@ -105,6 +106,7 @@ class Contest:
     ranking: tuple[Ranked, ...]
     order_effect: Estimate
     unranked: str
+    panel: PairSeats | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,8 @@ def contest(column: Column, systems: Sequence[str], comparisons: Sequence[Compar
         by_duel[comparison.systems].append(comparison)
     duels = tuple(_duel(pair, by_duel[pair]) for pair in sorted(by_duel, key=lambda p: _places(p, systems)))
     ranking, effect, reason = _ranking(systems, comparisons)
-    return Contest(column, _tally(comparisons), duels, ranking, effect, reason)
+    panel = seats_of(comparison.results for comparison in comparisons)
+    return Contest(column, _tally(comparisons), duels, ranking, effect, reason, panel)
 
 
 def _places(pair: tuple[str, str], systems: Sequence[str]) -> tuple[int, int]:

@@ -23,7 +23,7 @@ from evalharness.core.dialogue import Dialogue, TurnChoice
 from evalharness.core.native import to_json
 from evalharness.core.pairs import OWN_ID, Order
 from evalharness.core.rubric import Rubric
-from evalharness.core.scores import Result, Score
+from evalharness.core.scores import Failure, Result, Score
 from evalharness.data.dialogues import Rejected
 from evalharness.data.files import write_text
 from evalharness.data.labels.raw import RawPair
@@ -35,8 +35,8 @@ from evalharness.engine.ingest import ingest
 from evalharness.engine.pairs import match_all
 from evalharness.engine.progress import Progress
 from evalharness.errors import InputError, UsageError
-from evalharness.judges.interface import PlannedRequest
-from evalharness.judges.pairwise import make_pair_judges
+from evalharness.judges.pair_panel import PairPanel
+from evalharness.judges.pair_spec import make_pair_judges
 from evalharness.llm.pricing import Prices
 from evalharness.report.execution import total_cost
 
@@ -77,7 +77,9 @@ def estimate_pair_audit(
     """What such an audit would send; ``folder`` is a scratch folder."""
     _check(job)
     pairwise = _pairwise_job(job, folder, _draw(job, stdin).dialogues, "estimate")
-    judges = make_pair_judges(pairwise.judges, [rubric], pairwise.judge_options, job.model_options)
+    judges = make_pair_judges(
+        pairwise.judges, [rubric], pairwise.judge_options, job.model_options, job.composed_judges
+    )
     with Ledger(folder / "estimate.sqlite") as ledger:
         ingest(ledger, system_rows(pairwise), folder / "rejected.jsonl", skip_bad=False, update=False)
         systems = sorted({stored.load().system for stored in ledger.sorted_dialogues()})
@@ -87,11 +89,10 @@ def estimate_pair_audit(
     for judge in judges:
         planner = getattr(judge, "requests", None)
         planned = (
-            PlannedRequest(client, request)
-            for client in judge.clients[:1]
+            one
             for match in matches
             for order in Order
-            for request in (planner(match.shown(order), secret) if planner is not None else ())
+            for one in (planner(match.shown(order), secret) if planner is not None else ())
         )
         items = len(matches) * len(Order)
         name = f"{judge.name} on {rubric.name} (pairs)"
@@ -194,11 +195,20 @@ def _pairwise_job(job: AuditJob, folder: Path, dialogues: Iterable[Dialogue], ep
         by="system",
         whole=job.whole,
         limits=job.limits,
-        judge_options=replace(job.judge_options, samples=job.samples),
+        judge_options=replace(job.judge_options, samples=1 if _is_panel(job) else job.samples),
         model_options=job.model_options,
+        composed_judges=job.composed_judges,
         prices=job.prices,
         epoch=epoch,
     )
+
+
+def _is_panel(job: AuditJob) -> bool:
+    """Whether the judge is a panel, whose votes need both orders and so are not repeated within one."""
+    judges = make_pair_judges(
+        [job.judge], [load_rubric(job.rubric)], job.judge_options, job.model_options, job.composed_judges
+    )
+    return any(isinstance(judge, PairPanel) for judge in judges)
 
 
 def _audit(job: AuditJob, rubric: Rubric, drawn: _Drawn, result: PairwiseResult, cost: float | None) -> Audit:
@@ -212,6 +222,8 @@ def _audit(job: AuditJob, rubric: Rubric, drawn: _Drawn, result: PairwiseResult,
     missing = [] if rated else [("length beyond people's", "needs --labels with preferences between replies")]
     if not (rated and job.own):
         missing.append(("self-preference", "needs --own SYSTEM, the judge's own model, and --labels"))
+    if _is_panel(job):
+        missing.append(("a panel's noise", "its votes need both orders: audit its members by themselves"))
     return Audit(
         judge=columns[0].scorer if columns else job.judge,
         rubric=rubric.name,
@@ -251,6 +263,12 @@ def _preference(comparison: Comparison, votes: Mapping[_Places, tuple[int, ...]]
 
 
 def _single(result: Result | None) -> list[int]:
-    if not isinstance(result, Score):
-        return []
-    return [_VOTES[str(value)] for value in (result.samples or (result.value,)) if str(value) in _VOTES]
+    """The single verdicts in an order: also where they are tied, which is noise and no reason to drop the pair."""
+    match result:
+        case Score(value=value, samples=samples):
+            said = samples or (value,)
+        case Failure(samples=samples):
+            said = samples
+        case _:
+            said = ()
+    return [_VOTES[value] for value in said if isinstance(value, str) and value in _VOTES]

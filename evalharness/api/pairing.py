@@ -36,7 +36,9 @@ from evalharness.engine.run import Finished, Interrupt, run_asking
 from evalharness.errors import InputError, Problem, UsageError
 from evalharness.judges.listwise import MOST_LISTED
 from evalharness.judges.options import JudgeOptions
-from evalharness.judges.pairwise import PairJudge, make_pair_judges
+from evalharness.judges.pair_panel import PairPanel
+from evalharness.judges.pair_spec import make_pair_judges
+from evalharness.judges.pairwise import PairJudge
 from evalharness.llm.pricing import Prices
 from evalharness.llm.retry import RetryPolicy
 from evalharness.llm.throttle import Bounds, LimiterPool
@@ -53,6 +55,7 @@ class PairwiseJob:
 
     ``by`` is ``file`` (each file is one system, named by its stem) or a metadata key whose values are the systems.
     ``whole`` compares whole dialogues instead of replies; ``listwise`` ranks all systems' answers at once.
+    ``composed_judges`` are those that the settings make of others.
     """
 
     sources: tuple[str, ...]
@@ -67,6 +70,7 @@ class PairwiseJob:
     limits: Limits = field(default_factory=Limits)
     judge_options: JudgeOptions = field(default_factory=JudgeOptions)
     model_options: Mapping[str, Json] = field(default_factory=dict)
+    composed_judges: Mapping[str, Json] = field(default_factory=dict)
     prices: Mapping[str, Json] = field(default_factory=dict)
     skip_bad_lines: bool = False
     retry_failed: bool = False
@@ -98,7 +102,12 @@ def run_pairwise(
         raise UsageError("pairwise needs --judge and --rubric", fix="Add --rubric mt-bench-pair --judge …")
     rubrics = [load_rubric(name) for name in job.rubrics]
     judges = make_pair_judges(
-        job.judges, rubrics, job.judge_options, job.model_options, listwise=job.listwise
+        job.judges,
+        rubrics,
+        job.judge_options,
+        job.model_options,
+        job.composed_judges,
+        listwise=job.listwise,
     )
     started = time.monotonic()
     folder = RunFolder(private_folder(job.out))
@@ -249,7 +258,7 @@ def _partial(finished: Finished) -> str | None:
 
 
 class _Verdicts:
-    """The stored results of a judge, by pair and order."""
+    """The stored results of a judge, by pair and order; a panel's votes are counted where both orders are there."""
 
     def __init__(self, ledger: Ledger, judge: PairJudge) -> None:
         self._ledger = ledger
@@ -265,7 +274,7 @@ class _Verdicts:
             results = rows.get(self._numbers.get(key, -1), {}).get(match.ref)
             if results is not None:
                 found[order] = results
-        return found
+        return self._judge.settled(found) if isinstance(self._judge, PairPanel) else found
 
     def _load(self) -> dict[int, dict[ItemRef, tuple[Result, ...]]]:
         """All outcomes of the run, read with their checksums."""

@@ -30,7 +30,13 @@ _TERM = 15
 @click.command("pairwise")
 @click.argument("dialogues", nargs=-1, required=True, metavar="A B …")
 @click.option("-o", "--out", metavar="DIR", help="Run folder (default: reports/A-against-B).")
-@click.option("-j", "--judge", multiple=True, metavar="[NAME=]BACKEND:MODEL[@URL]", help="A judge (repeats).")
+@click.option(
+    "-j",
+    "--judge",
+    multiple=True,
+    metavar="[NAME=]BACKEND:MODEL[@URL]",
+    help="A judge, or a panel of the section judges (repeats).",
+)
 @click.option(
     "-r", "--rubric", multiple=True, metavar="NAME|FILE", help="A rubric with unit: pair (repeats)."
 )
@@ -127,6 +133,7 @@ def make_job(options: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
             sampling=Sampling(temperature=options["temperature"], effort=options["effort"]),
         ),
         model_options=model_options,
+        composed_judges=settings.get("judges", {}),
         prices=settings.get("prices", {}),
         skip_bad_lines=options["skip_bad_lines"],
         retry_failed=options["retry_failed"],

@@ -29,8 +29,8 @@ from evalharness.judges.panel import Panel
 from evalharness.judges.repeated import Repeated
 from evalharness.judges.votes import Combine
 
-Make: TypeAlias = Callable[[Sequence[str], Sequence[Rubric], JudgeOptions], Sequence[Judge]]
-"""Makes judges from their names, judge by judge, as ``spec.make_judges`` does."""
+Make: TypeAlias = Callable[[Sequence[str], Sequence[Rubric], JudgeOptions], Sequence[Any]]
+"""Makes judges from their names, judge by judge, as ``spec.make_judges`` does (or judges of pairs)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,30 +76,45 @@ def make_composed(
     name: str, given: Json, called: str, rubrics: Sequence[Rubric], options: JudgeOptions, make: Make
 ) -> list[Judge]:
     """The judges of one definition, one per rubric; ``called`` is the name they bear in outcomes."""
+    definition = definition_of(name, given, make)
+    return KINDS[definition.kind][0](definition, called, rubrics, options)
+
+
+def definition_of(name: str, given: Json, make: Make) -> Definition:
+    """An entry of the section, checked; UsageError for one that is no definition."""
     if not isinstance(given, Mapping):
         raise UsageError(f"judges: {name} is {given!r}", fix=f"Write {name}: {{panel: [JUDGE, JUDGE]}}.")
     kinds = [key for key in given if key in KINDS]
     if len(kinds) != 1:
         said = f"is {' and '.join(kinds)} at once" if kinds else f"has none of {', '.join(KINDS)}"
         raise UsageError(f"judges: {name} {said}", fix="Write exactly one of these keys.")
-    maker, allowed = KINDS[kinds[0]]
+    allowed = KINDS[kinds[0]][1]
     for key in given:
         if key != kinds[0] and key not in allowed:
             raise unknown_name(f"option of {kinds[0]} (judges: {name})", str(key), allowed)
-    definition = Definition(name, kinds[0], given, make)
-    return maker(definition, called, rubrics, options)
+    return Definition(name, kinds[0], given, make)
 
 
 def _make_one(
     definition: Definition, called: str, rubrics: Sequence[Rubric], options: JudgeOptions
 ) -> list[Judge]:
     """A judge with options of its own."""
+    return [*definition.make([single_name(definition, called)], rubrics, own_options(definition, options))]
+
+
+def single_name(definition: Definition, called: str) -> str:
+    """The one judge of a definition of kind ``judge``, called as told unless it has an alias."""
     (name,) = definition.names() if len(definition.names()) == 1 else ("",)
     if not name:
         raise UsageError(
             f"{definition.where}: judge names several", fix="Write judge: JUDGE, or panel: [JUDGE, …]."
         )
-    own = replace(
+    return name if "=" in name else f"{called}={name}"
+
+
+def own_options(definition: Definition, options: JudgeOptions) -> JudgeOptions:
+    """The options with those that a definition of kind ``judge`` sets."""
+    return replace(
         options,
         samples=definition.take("samples", int, "a whole number") or options.samples,
         per_criterion=_or(definition.take("per_criterion", bool, "true or false"), options.per_criterion),
@@ -112,18 +127,22 @@ def _make_one(
             effort=definition.take("effort", str, "a word") or options.sampling.effort,
         ),
     )
-    return [*definition.make([name if "=" in name else f"{called}={name}"], rubrics, own)]
+
+
+def combine_of(definition: Definition) -> Combine:
+    """How a panel's definition says that verdicts are combined."""
+    combine = definition.take("combine", str, f"one of {', '.join(Combine)}") or Combine.MEAN.value
+    if combine not in [how.value for how in Combine]:
+        raise unknown_name(f"way to combine ({definition.where})", combine, [how.value for how in Combine])
+    return Combine(combine)
 
 
 def _make_panel(
     definition: Definition, called: str, rubrics: Sequence[Rubric], options: JudgeOptions
 ) -> list[Judge]:
-    combine = definition.take("combine", str, f"one of {', '.join(Combine)}") or Combine.MEAN.value
-    if combine not in [how.value for how in Combine]:
-        raise unknown_name(f"way to combine ({definition.where})", combine, [how.value for how in Combine])
     quorum = definition.take("quorum", int, "a whole number")
     return [
-        Panel(called, rubric, members, Combine(combine), quorum)
+        Panel(called, rubric, members, combine_of(definition), quorum)
         for rubric, members in by_rubric(definition.make(definition.names(), rubrics, options), rubrics)
     ]
 
@@ -208,7 +227,7 @@ def _is_share(value: Json) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
 
 
-def by_rubric(judges: Sequence[Judge], rubrics: Sequence[Rubric]) -> list[tuple[Rubric, tuple[Judge, ...]]]:
+def by_rubric(judges: Sequence[Any], rubrics: Sequence[Rubric]) -> list[tuple[Rubric, tuple[Any, ...]]]:
     """Judges that were made judge by judge, rubric by rubric."""
     each = len(rubrics)
     return [(rubric, tuple(judges[place::each])) for place, rubric in enumerate(rubrics)]

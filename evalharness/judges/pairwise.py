@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 from evalharness.core.canonical import Json
 from evalharness.core.dialogue import Item
@@ -13,14 +13,12 @@ from evalharness.core.pairs import OWN_ID, Order, Pair
 from evalharness.core.rubric import Criterion, Rubric
 from evalharness.core.scores import Cause, Column, Failure, Result
 from evalharness.data.recordings import Output, PairKey, Recordings
-from evalharness.errors import UsageError
 from evalharness.judges.aggregate import RAW_LIMIT, Reading, combine_samples, failed_reading
 from evalharness.judges.answers import Unreadable, answer_of
 from evalharness.judges.columns import TOY_NOTE, model_parts, rubric_columns, sampling_text
 from evalharness.judges.decision import NOTE as DECISION_NOTE
 from evalharness.judges.decision import criterion_question, read_decision
-from evalharness.judges.interface import Ask
-from evalharness.judges.listwise import Listwise
+from evalharness.judges.interface import Ask, PlannedRequest
 from evalharness.judges.options import JudgeOptions
 from evalharness.judges.pointwise import REPAIRABLE
 from evalharness.judges.preference import (
@@ -38,7 +36,6 @@ from evalharness.judges.preference import (
 )
 from evalharness.judges.probabilities import of_labels
 from evalharness.judges.prompt import repair_text
-from evalharness.judges.spec import JudgeSpec, parse_spec, spec_client
 from evalharness.judges.verdict import Shown, read_answers
 from evalharness.llm.client import Client, ProviderFault, Reply, Request
 
@@ -118,12 +115,14 @@ class Pairwise:
             results.update(await self._batch(pair, criteria, ask))
         return tuple(results[criterion.id] for criterion in self.rubric.criteria)
 
-    def requests(self, pair: Pair, secret: bytes) -> list[Request]:
+    def requests(self, pair: Pair, secret: bytes) -> tuple[PlannedRequest, ...]:
         """The first requests about a pair, before any repair."""
         asked = [c for c in self.rubric.criteria if pair_skip(pair, c) is None]
-        return [
-            self._request(pair, criteria, secret) for criteria in self._batches(asked)
-        ] * self.options.samples
+        return tuple(
+            PlannedRequest(self.client, self._request(pair, criteria, secret), sample)
+            for criteria in self._batches(asked)
+            for sample in range(self.options.samples)
+        )
 
     def _batches(self, asked: Sequence[Criterion]) -> list[list[Criterion]]:
         small = self.client.capabilities.one_criterion_at_a_time
@@ -307,36 +306,3 @@ def _recorded(criterion: Criterion, output: Output, shown: Shown) -> Reading:
     if not isinstance(output, str):
         return failed_reading(Cause.EMPTY if output is None else Cause.OUT_OF_RANGE, "no preference in words")
     return Reading(read_answers(output, [criterion], shown=shown)[criterion.id], raw=output[:RAW_LIMIT])
-
-
-PairMaker: TypeAlias = Callable[
-    [JudgeSpec, Sequence[Rubric], JudgeOptions, Mapping[str, Json]], Sequence[PairJudge]
-]
-
-
-def make_pair_judges(
-    specs: Sequence[str],
-    rubrics: Sequence[Rubric],
-    options: JudgeOptions,
-    models: Mapping[str, Json],
-    *,
-    listwise: bool = False,
-) -> tuple[PairJudge, ...]:
-    """Every judge on every pair rubric; judges of one name share their client or recordings.
-
-    ``listwise``: they rank all answers to a scenario at once; recordings hold verdicts on pairs and can't.
-    """
-    judges: list[PairJudge] = []
-    for spec in map(parse_spec, specs):
-        if listwise and spec.backend == "replay":
-            raise UsageError(f"{spec.name} holds verdicts on pairs, no rankings", fix="Leave out --listwise.")
-        if spec.backend == "replay":
-            from evalharness.data.recordings import read_recordings
-
-            recordings = read_recordings(spec.model)
-            judges += [PairReplay(spec.name, rubric, recordings) for rubric in rubrics]
-        else:
-            client = spec_client(spec, models)
-            kind = Listwise if listwise else Pairwise
-            judges += [kind(spec.name, rubric, client, options) for rubric in rubrics]
-    return tuple(judges)

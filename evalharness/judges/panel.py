@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 from evalharness.core.canonical import content_hash
 from evalharness.core.dialogue import Item, Unit
@@ -40,12 +41,7 @@ class Panel:
     quorum: int | None = None
 
     def __post_init__(self) -> None:
-        _check_members(self.name, self.members)
-        if self.quorum is not None and not 1 <= self.quorum <= len(self.members):
-            raise UsageError(
-                f"{self.name} has {len(self.members)} members; its quorum is {self.quorum}",
-                fix=f"Write a quorum from 1 to {len(self.members)}.",
-            )
+        check_members(self.name, self.members, self.quorum)
         if self.combine is Combine.DAWID_SKENE:
             self._check_classes()
 
@@ -67,7 +63,7 @@ class Panel:
     @property
     def needed(self) -> int:
         """How many members must have a verdict."""
-        return len(self.members) // 2 + 1 if self.quorum is None else self.quorum
+        return needed(self.members, self.quorum)
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
@@ -167,10 +163,40 @@ class Panel:
                 )
 
 
-def _check_members(name: str, members: Sequence[Judge]) -> None:
+class Member(Protocol):
+    """What a panel looks at in its members, judges of items or of pairs."""
+
+    @property
+    def name(self) -> str:
+        """The judge's name in outcomes."""
+        ...
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """Its columns, which hold its signature."""
+        ...
+
+    @property
+    def clients(self) -> tuple[Client, ...]:
+        """The models that it calls."""
+        ...
+
+
+def needed(members: Sequence[Member], quorum: int | None) -> int:
+    """How many members must have a verdict: the quorum, or more than half."""
+    return len(members) // 2 + 1 if quorum is None else quorum
+
+
+def check_members(name: str, members: Sequence[Member], quorum: int | None) -> None:
+    """Two members or more, none of them twice, and a quorum that they can reach; else a UsageError."""
+    if quorum is not None and not 1 <= quorum <= len(members):
+        raise UsageError(
+            f"{name} has {len(members)} members; its quorum is {quorum}",
+            fix=f"Write a quorum from 1 to {len(members)}.",
+        )
     if len(members) < 2:
         raise UsageError(f"{name} is a panel of {len(members)}", fix="Name two judges or more.")
-    named: dict[str, Judge] = {}
+    named: dict[str, Member] = {}
     signed: dict[tuple[str, ...], str] = {}
     for member in members:
         if member.name in named:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 
+from evalharness.analysis.pair_panels import PairSeats, Seat
 from evalharness.analysis.pairwise import Contest, Duel, PairwiseAnalysis, Ranked, Tally
 from evalharness.core.canonical import Json
 from evalharness.core.scores import Column
@@ -49,6 +50,23 @@ def _contest(contest: Contest) -> Json:
         ],
         "unranked": contest.unranked or None,
         "order_effect": _estimate(contest.order_effect),
+        "panel": None if contest.panel is None else _panel(contest.panel),
+    }
+
+
+def _panel(panel: PairSeats) -> Json:
+    return {
+        "disagreement": panel.disagreement,
+        "members": [
+            {
+                "name": seat.name,
+                "pairs": seat.pairs,
+                "split_by_order": seat.split,
+                "without_verdict": seat.missing,
+                "as_panel": seat.as_panel,
+            }
+            for seat in panel.members
+        ],
     }
 
 
@@ -121,6 +139,8 @@ def _lines(analysis: PairwiseAnalysis) -> Iterator[str]:
 
 def _contest_lines(contest: Contest) -> Iterator[str]:
     yield f"verdicts: {_tally_words(contest.tally)}"
+    if contest.panel is not None:
+        yield from (f"  {one_line(seat.name, 30)}: {_seat_words(seat)}" for seat in contest.panel.members)
     for duel in contest.duels:
         yield from _duel_lines(duel)
     if contest.ranking:
@@ -129,6 +149,16 @@ def _contest_lines(contest: Contest) -> Iterator[str]:
         yield f"advantage of standing first: {interval(contest.order_effect)} log odds"
     else:
         yield f"no ranking: {contest.unranked}"
+
+
+def _seat_words(seat: Seat) -> str:
+    """What a member of a panel said, in words."""
+    parts = [f"split by order {seat.split} of {seat.pairs}"]
+    if seat.missing:
+        parts.append(f"no vote on {seat.missing}")
+    if seat.as_panel is not None:
+        parts.append(f"as the panel {percent(seat.as_panel)}")
+    return ", ".join(parts)
 
 
 def _tally_words(tally: Tally) -> str:
@@ -205,6 +235,12 @@ def _markdown(contest: Contest) -> Iterator[str]:
         names = " against ".join(markdown_text(name) for name in duel.systems)
         figures = f"{interval(duel.win_rate)} | {interval(duel.controlled)}"
         yield f"| {names} | {figures} | {duel.wins} | {duel.losses} | {duel.ties} | {duel.split} |"
+    if contest.panel is not None:
+        yield ""
+        yield "| member | what it said |"
+        yield "|---|---|"
+        for seat in contest.panel.members:
+            yield f"| {markdown_text(seat.name)} | {_seat_words(seat)} |"
     if not contest.ranking:
         return
     yield ""

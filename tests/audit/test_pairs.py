@@ -83,6 +83,20 @@ def test_a_judge_that_reads_the_replies_is_not_and_people_s_votes_settle_the_res
     assert "favours its own model beyond what people do" in " ".join(ran.out.split())
 
 
+def test_pairs_on_which_two_samples_differ_are_noise_and_are_not_dropped():
+    """Every second answer is the other one, so the two samples of an order always differ."""
+    answers: dict[str, int] = {}
+
+    def fickle(seen: Seen) -> Answer:
+        number = answers[seen.asked.text] = answers.get(seen.asked.text, 0) + 1
+        return Answer(text=json.dumps({"preference": {"rationale": "", "value": "ab"[number % 2]}}))
+
+    with Faultd(fickle) as server:
+        assert audit(server).code == 0
+    swaps = found()["changed by order beyond noise"]
+    assert (swaps["judge"], swaps["beside"], swaps["estimate"]["n"]) == (0.5, 1.0, ROWS)
+
+
 def test_labels_without_preferences_are_one_clear_error():
     Path("labels.csv").write_text("dialogue,turn,criterion,rater,value\nmine-1,1,preference,x,3\n")
     with Faultd(verdict(lyon)) as server:
