@@ -97,7 +97,11 @@ _TERM = 15
 @click.option("--max-failures", metavar="N|N%", help="Stop when more items than this have failed.")
 @click.option("--skip-bad-lines", is_flag=True, help="Set bad lines aside in rejected.jsonl and count them.")
 @click.option("--update", is_flag=True, help="Follow changed input or settings; keep what is unchanged.")
-@click.option("--retry-failed", is_flag=True, help="Ask again about items that failed.")
+@click.option(
+    "--retry-failed",
+    is_flag=True,
+    help="Ask again about items that failed, and about missing members of panels.",
+)
 @click.option("--no-cache", is_flag=True, help="Neither use nor fill the verdict cache.")
 @click.option("--epoch", default="", help="A name for fresh verdicts that share no cache with other epochs.")
 @click.option(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
@@ -172,6 +172,12 @@ class Asker:
     def secret(self) -> bytes:
         """The run's secret."""
         return self.desk.secret
+
+    @property
+    def earlier(self) -> Sequence[Result]:
+        """What the ledger holds of this judge on the item, before it is asked again."""
+        body = self.desk.ledger.done(self.scorer, self.item.seq, self.item.seq).get(self.item)
+        return () if body is None else decode(body)
 
     async def __call__(self, client: Client, request: Request, *, sample: int = 0, step: str = "") -> Reply:
         """The reply, from the cache, a batch, or after as many attempts as the policy allows.

@@ -20,6 +20,7 @@ from evalharness.engine.plan import Limits, RunPlan, items_of, needs_of, scorer_
 from evalharness.engine.progress import LaneState, Progress, causes
 from evalharness.errors import StorageError
 from evalharness.judges.interface import Judge
+from evalharness.judges.steps import lacks_verdict
 from evalharness.llm.client import Client, ProviderFault
 
 _BLOCK = 64
@@ -254,9 +255,13 @@ def item_count(ledger: Ledger, plan: RunPlan, judge: Judge) -> int:
 
 
 def ask_again(body: str, retry_failed: bool) -> bool:
-    """Whether a stored outcome is to be asked for anew: a failure that may pass, or any if ``retry_failed``."""
+    """Whether a stored outcome is to be asked for anew: a failure that may pass, or any if ``retry_failed``, that of a
+    member of a panel which has a verdict without it included."""
     if '"failed"' not in body:
         return False
-    failures = [result for result in decode(body) if isinstance(result, Failure)]
+    results = decode(body)
+    if retry_failed and any(map(lacks_verdict, results)):
+        return True
+    failures = [result for result in results if isinstance(result, Failure)]
     own = [failure.cause for failure in failures if failure.cause is not Cause.INCOMPLETE]
-    return bool(failures) and (retry_failed or any(cause in TRANSIENT for cause in own))
+    return any(cause in TRANSIENT for cause in own)

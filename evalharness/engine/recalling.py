@@ -146,6 +146,7 @@ class _Recall:
 
     def __init__(self, cache: VerdictCache, epoch: str, secret: bytes) -> None:
         self.secret = secret
+        self.earlier: Sequence[Result] = ()
         self.missed = False
         self.models: set[str] = set()
         self.hits: set[str] = set()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 from evalharness.core import scorejson
 from evalharness.core.canonical import Json, content_hash
@@ -25,6 +26,8 @@ from evalharness.llm.client import Client
 
 STAGE = "stage"
 """Under this name the facts of a score hold the judge whose verdict it is."""
+EARLIER = "earlier"
+"""Under this name they hold what the stages before it said."""
 FOR_A_HUMAN = "left to a human: the last judge is not sure"
 
 
@@ -107,10 +110,17 @@ class Cascade:
         return rubric_columns(self.name, self.rubric, protocol, note=note)
 
     async def judge(self, item: Item, ask: Ask) -> tuple[Result, ...]:
-        """One result per column, from the first stage that is sure of all criteria."""
+        """One result per column, from the first stage that is sure of all criteria.
+
+        Where an item is judged again, stages that passed it on are not asked again.
+        """
         path: list[tuple[str, tuple[Result, ...]]] = []
+        before = _before(ask.earlier[: len(self.rubric.criteria)])
         for place, stage in enumerate(self.stages):
-            results = await stage.judge(item, Stepped(ask, stage.name))
+            results = before.passed_on.get(stage.name)
+            if results is None:
+                said = before.last if stage.name == before.stage else ()
+                results = await stage.judge(item, Stepped(ask, stage.name, said))
             path.append((stage.name, results))
             if _is_unasked(results) or (
                 place < len(self.accept) and self.is_sure(results, self.accept[place])
@@ -145,10 +155,31 @@ class Cascade:
                 if for_a_human:
                     facts["warning"] = FOR_A_HUMAN
                 if len(path) > 1:
-                    facts["earlier"] = {stage: scorejson.to_json(said[place]) for stage, said in path[:-1]}
+                    facts[EARLIER] = {stage: scorejson.to_json(said[place]) for stage, said in path[:-1]}
                 result = replace(result, extra=facts)
             results[criterion.id] = result
         return with_overall(self.rubric, results)
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """An earlier judgement: what the stages said that passed the item on, and what the stage that did not."""
+
+    passed_on: Mapping[str, tuple[Result, ...]]
+    stage: str = ""
+    last: Sequence[Result] = ()
+
+
+def _before(earlier: Sequence[Result]) -> _Before:
+    """Empty where a criterion does not tell: a skip keeps no facts, and then all stages are asked again."""
+    extras: list[Any] = [None if isinstance(result, Skip) else result.extra for result in earlier]
+    if not extras or any(extra is None or STAGE not in extra for extra in extras):
+        return _Before({})
+    passed = {
+        stage: tuple(scorejson.from_json(extra[EARLIER][stage]) for extra in extras)
+        for stage in extras[0].get(EARLIER, {})
+    }
+    return _Before(passed, str(extras[0][STAGE]), earlier)
 
 
 _NOT_ABOUT_THE_ITEM = frozenset(

@@ -20,6 +20,11 @@ class Ask(Protocol):
         """The run's secret, from which fence markers are derived."""
         ...
 
+    @property
+    def earlier(self) -> Sequence[Result]:
+        """What this judge said of the item before, where it is asked again; empty for the first time."""
+        ...
+
     async def __call__(self, client: Client, request: Request, *, sample: int = 0, step: str = "") -> Reply:
         """The reply to a request, from the cache or the provider.
 

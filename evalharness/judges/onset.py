@@ -17,7 +17,7 @@ from evalharness.core.scores import Column, Evidence, Failure, Result, Score, Sk
 from evalharness.errors import UsageError
 from evalharness.judges.columns import TOY_NOTE, rubric_columns, with_overall
 from evalharness.judges.interface import Ask, Judge, PlannedRequest
-from evalharness.judges.steps import all_needs, planned_requests
+from evalharness.judges.steps import Shifted, all_needs, planned_requests
 from evalharness.llm.client import Client
 
 FIRST = "first_failure"
@@ -99,10 +99,11 @@ class Onset:
         dialogue = item.dialogue
         walks = {c.id: _Walk(c) for c in self.watched}
         turns = dialogue.assistant_turns()
+        fresh = Shifted(ask, 0)  # what was said of the dialogue before is nothing that a judge of turns said
         for turn in turns:
             if all(walk.ended for walk in walks.values()):
                 break
-            results = await self.turns.judge(Item(dialogue, turn), ask)
+            results = await self.turns.judge(Item(dialogue, turn), fresh)
             said = dict(zip((c.id for c in self.rubric.criteria), results, strict=False))
             for name, walk in walks.items():
                 walk.take(turn, dialogue.reply_number(turn), said[name])

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import statistics
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -24,7 +24,7 @@ from evalharness.judges.interface import Ask, PlannedRequest
 from evalharness.judges.pairwise import PairJudge
 from evalharness.judges.panel import check_members, needed
 from evalharness.judges.preference import TIE, with_order
-from evalharness.judges.steps import Stepped
+from evalharness.judges.steps import Stepped, is_complete, said_before
 from evalharness.judges.votes import MEMBERS, Combine, combine_votes, disagreement, members_of
 from evalharness.llm.client import Client
 
@@ -82,8 +82,12 @@ class PairPanel:
 
     async def judge(self, pair: Pair, ask: Ask) -> tuple[Result, ...]:
         """What the members say in this order, by simple majority; :meth:`settled` counts when both are known."""
+        before = said_before(ask, [member.name for member in self.members], len(self.rubric.criteria))
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(m.judge(pair, Stepped(ask, m.name))) for m in self.members]
+            tasks = [
+                group.create_task(_said(member, pair, ask, before.get(member.name, ())))
+                for member in self.members
+            ]
         answers = [task.result() for task in tasks]
         return tuple(
             with_order(
@@ -159,6 +163,12 @@ class PairPanel:
             f"{name}: {first.detail or cause.value}"
         )
         return Failure(cause, detail, first.raw, extra=_with(facts, result))
+
+
+async def _said(member: PairJudge, pair: Pair, ask: Ask, before: Sequence[Result]) -> Sequence[Result]:
+    if is_complete(before):
+        return before
+    return await member.judge(pair, Stepped(ask, member.name, before))
 
 
 def _vote(ab: Result, ba: Result) -> str | Failure | Skip:

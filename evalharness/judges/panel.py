@@ -21,7 +21,14 @@ from evalharness.errors import UsageError
 from evalharness.judges.columns import TOY_NOTE, rubric_columns, with_overall
 from evalharness.judges.interface import Ask, Judge, PlannedRequest
 from evalharness.judges.opinion import Opinion, by_agreement, by_dawid_skene
-from evalharness.judges.steps import Stepped, all_needs, planned_requests, unique_clients
+from evalharness.judges.steps import (
+    Stepped,
+    all_needs,
+    is_complete,
+    planned_requests,
+    said_before,
+    unique_clients,
+)
 from evalharness.judges.votes import Combine, combine_votes, level_of, members_of
 from evalharness.llm.client import Client
 from evalharness.stats.dawid_skene import MIN_RATERS
@@ -81,9 +88,13 @@ class Panel:
         return rubric_columns(self.name, self.rubric, protocol, note=note)
 
     async def judge(self, item: Item, ask: Ask) -> tuple[Result, ...]:
-        """One result per column; the members are asked side by side."""
+        """One result per column; the members are asked side by side, those with an earlier verdict not again."""
+        before = said_before(ask, [member.name for member in self.members], len(self.rubric.criteria))
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(m.judge(item, Stepped(ask, m.name))) for m in self.members]
+            tasks = [
+                group.create_task(_said(member, item, ask, before.get(member.name, ())))
+                for member in self.members
+            ]
         answers = [task.result() for task in tasks]
         votes = {
             criterion.id: {m.name: answer[place] for m, answer in zip(self.members, answers, strict=True)}
@@ -161,6 +172,12 @@ class Panel:
                     f"{self.name}: Dawid-Skene needs levels; {criterion.id} of {self.rubric.name} is numeric",
                     fix="Combine by mean, median or weighted.",
                 )
+
+
+async def _said(member: Judge, item: Item, ask: Ask, before: Sequence[Result]) -> Sequence[Result]:
+    if is_complete(before):
+        return before
+    return await member.judge(item, Stepped(ask, member.name, before))
 
 
 class Member(Protocol):

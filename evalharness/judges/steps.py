@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, is_dataclass, replace
 from typing import Any, cast
 
 from evalharness.core.dialogue import Item
 from evalharness.core.fitted import ScoreInput
 from evalharness.core.rubric import Rubric
-from evalharness.core.scores import Result
+from evalharness.core.scores import Failure, Result, Skip, SkipReason
 from evalharness.errors import UsageError
 from evalharness.judges.interface import Ask, Judge, PlannedRequest, Stacked
+from evalharness.judges.votes import members_of
 from evalharness.llm.client import Client, Reply, Request
 
 
 @dataclass(frozen=True, slots=True)
 class Stepped:
-    """An ``Ask`` whose attempts are recorded under the name of a member or stage; implements ``interface.Ask``."""
+    """An ``Ask`` whose attempts are recorded under the name of a member or stage; implements ``interface.Ask``.
+
+    ``earlier`` is what that member or stage said before, where an item is judged again.
+    """
 
     ask: Ask
     name: str
+    earlier: Sequence[Result] = ()
 
     @property
     def secret(self) -> bytes:
@@ -38,6 +43,37 @@ class Stepped:
     def result(self, scorer: str, rubric: str, criterion: str) -> Result | None:
         """What another scorer of the run said about the item."""
         return self.ask.result(scorer, rubric, criterion)
+
+
+def said_before(ask: Ask, names: Iterable[str], criteria: int) -> dict[str, tuple[Result, ...]]:
+    """What each member of a panel said of the item before, by name, where it said something to every criterion.
+
+    A skip that holds no members was the same for all, unless somebody found that it could not be assessed.
+    """
+    earlier = ask.earlier[:criteria]
+    if len(earlier) < criteria:
+        return {}
+    members = [members_of(result) or _all_skipped(result, names) for result in earlier]
+    return {
+        name: tuple(said[name] for said in members) for name in names if all(name in said for said in members)
+    }
+
+
+def _all_skipped(result: Result, names: Iterable[str]) -> Mapping[str, Result]:
+    if isinstance(result, Skip) and result.reason is not SkipReason.CANNOT_ASSESS:
+        return dict.fromkeys(names, result)
+    return {}
+
+
+def is_complete(results: Sequence[Result]) -> bool:
+    """Whether a member has nothing to be asked again: no failure, in itself or among members of its own."""
+    return bool(results) and not any(map(lacks_verdict, results))
+
+
+def lacks_verdict(result: Result) -> bool:
+    """Whether a result is a failure, or that of a panel with a member that failed."""
+    members = members_of(result) or {}
+    return isinstance(result, Failure) or any(map(lacks_verdict, members.values()))
 
 
 def unique_clients(judges: Iterable[Judge]) -> tuple[Client, ...]:
@@ -68,6 +104,11 @@ class Shifted:
     def secret(self) -> bytes:
         """The run's secret."""
         return self.ask.secret
+
+    @property
+    def earlier(self) -> Sequence[Result]:
+        """Nothing: an earlier result does not tell one repetition from another."""
+        return ()
 
     async def __call__(self, client: Client, request: Request, *, sample: int = 0, step: str = "") -> Reply:
         """The reply, as the engine gives it."""

@@ -55,6 +55,7 @@ class FakeAsk:
     calls: list[tuple[int, str]] = field(default_factory=list)
     kept: list[tuple[Request, Reply, int]] = field(default_factory=list)
     results: dict[tuple[str, str, str], Result] = field(default_factory=dict)
+    earlier: tuple[Result, ...] = ()
 
     async def __call__(self, client: Client, request: Request, *, sample: int = 0, step: str = "") -> Reply:
         self.calls.append((sample, step))

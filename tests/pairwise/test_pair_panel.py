@@ -11,7 +11,7 @@ import pytest
 
 from evalharness.data.rubrics import find_rubric
 from tests.cli.runner import Ran, run
-from tests.faultd import Answer, Faultd
+from tests.faultd import Answer, Faultd, Status
 from tests.faultd_acts import Act, Seen
 
 VERDICTS = {
@@ -163,6 +163,22 @@ def test_live_members_are_asked_once_in_each_order_and_an_audit_says_what_the_pa
     told = json.loads(Path("audit/audit.json").read_text())
     assert told["measures"][0]["estimate"]["value"] == 0.0
     assert any(row["what"] == "a panel's noise" for row in told["not_measured"])
+
+
+def test_a_missing_member_is_asked_again_alone_when_failures_are_retried():
+    systems(2)
+    with Faultd(
+        lambda seen: Status(400, "bad") if seen.body["model"] == "first" else by_model(seen)
+    ) as server:
+        names = [f"{name}=openai:{name}@{server.url}" for name in ("old", "third", "first")]
+        settings({"jury": {"panel": names}})
+        assert compare("jury", "-q", "--no-cache").code == 0
+        assert contest()["panel"]["members"][2]["without_verdict"] == 2
+        server.script = by_model
+        asked = server.count
+        assert compare("jury", "-q", "--no-cache", "--retry-failed").code == 0
+        assert [seen.body["model"] for seen in server.requests[asked:]] == ["first"] * 4
+    assert contest()["panel"]["members"][2]["split_by_order"] == 2
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import yaml
 
 from tests.cli.runner import report, run
 from tests.faultd import Faultd, Status
-from tests.faultd_acts import Answer
+from tests.faultd_acts import Act, Answer, Seen
 from tests.protocols.files import outcomes, record, score, settings, values, write_dialogues, write_rubric
 
 SURE, TORN = [4, 4, 4], [1, 5, 4]
@@ -119,6 +119,26 @@ def test_an_outage_of_the_cheap_judge_is_not_paid_at_the_dear_ones_price():
         server.script = lambda _: Answer()
         assert score("both").code == 0
         assert {row["status"] for row in outcomes("quality").values()} == {"scored"}
+
+
+def test_a_retry_goes_on_at_the_stage_that_failed():
+    """The cheap judge's answer can't be read, so it is in no cache; it is not paid again."""
+    write_rubric()
+    write_dialogues(2)
+
+    def script(seen: Seen) -> Act:
+        return Answer(text="Hm.") if seen.body["model"] == "cheap" else Status(400, "bad_request")
+
+    with Faultd(script) as server:
+        names = [f"{name}=openai:{name}@{server.url}" for name in ("cheap", "dear")]
+        settings({"both": {"cascade": names, "accept": 0.8}})
+        assert score("both").code == 0
+        server.script = lambda _: Answer()
+        asked = server.count
+        assert score("both", "--retry-failed").code == 0
+        assert [seen.body["model"] for seen in server.requests[asked:]] == ["dear"] * 2
+    extra = outcomes("quality")["d0"]["extra"]
+    assert (extra["stage"], extra["earlier"]["cheap"]["failed"]) == ("dear", "no_verdict")
 
 
 @pytest.mark.parametrize(

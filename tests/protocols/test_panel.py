@@ -277,6 +277,53 @@ def test_live_members_are_asked_side_by_side_and_a_broken_one_is_counted():
     assert asked == 12
 
 
+@pytest.mark.parametrize("more", [[], ["--no-cache"]], ids=["cache", "no cache"])
+@pytest.mark.parametrize("combine", ["median", "weighted"])
+def test_a_missing_member_is_asked_again_alone_when_failures_are_retried(combine: str, more: list[str]):
+    write_rubric()
+    write_dialogues(3)
+    with Faultd(refusing_one_model) as server:
+        names = [f"{name}=openai:{name}@{server.url}" for name in ("one", "two", "broken")]
+        settings({"jury": {"panel": names, "combine": combine}})
+        assert score("jury", *more).code == 0
+        before = outcomes("quality")
+        assert "1 of 3 members without a verdict" in before["d0"]["extra"]["warning"]
+        server.script = lambda _: Answer()
+        asked = server.count
+        assert score("jury", *more).code == 0
+        assert server.count == asked, "a panel that has a verdict is not asked again unless that is wanted"
+        assert score("jury", *more, "--retry-failed").code == 0
+        assert [seen.body["model"] for seen in server.requests[asked:]] == ["broken"] * 3
+        after = outcomes("quality")
+        assert "warning" not in after["d0"]["extra"]
+        members = after["d0"]["extra"]["members"]
+        assert members["one"] == before["d0"]["extra"]["members"]["one"]
+        assert score("jury", *more, "--retry-failed").code == 0
+        assert server.count == asked + 3
+    found = next(c for c in report(Path("r"))["criteria"] if c["criterion"] == "quality")
+    assert [member["scored"] for member in found["panel"]["members"]] == [3, 3, 3]
+
+
+def test_a_panel_without_a_quorum_keeps_the_member_that_answered():
+    write_rubric()
+    write_dialogues(2)
+
+    def one_answers(seen: Seen) -> Act:
+        return Answer() if seen.body["model"] == "one" else Status(400, "bad_request")
+
+    with Faultd(one_answers) as server:
+        names = [f"{name}=openai:{name}@{server.url}" for name in ("one", "two", "three")]
+        settings({"inner": {"panel": names}, "jury": {"panel": ["inner", f"four=openai:one4@{server.url}"]}})
+        assert score("jury", "--no-cache").code == 0
+        assert {row["cause"] for row in outcomes("quality").values()} == {"bad_request"}
+        server.script = lambda _: Answer()
+        asked = server.count
+        assert score("jury", "--no-cache", "--retry-failed").code == 0
+        models = sorted(seen.body["model"] for seen in server.requests[asked:])
+    assert models == ["one4"] * 2 + ["three"] * 2 + ["two"] * 2, "also the members of a member"
+    assert {row["status"] for row in outcomes("quality").values()} == {"scored"}
+
+
 def test_a_dry_run_counts_the_requests_of_all_members():
     write_rubric()
     write_dialogues(3)
