@@ -65,12 +65,18 @@ class CriterionPlan:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A way to judge all items of the run: how many the dear judge sees, and the cost per item (USD, None unknown)."""
+    """A way to judge all items of the run: how many the dear judge sees, and the cost per item (USD, None unknown).
+
+    ``turned`` of the ``compared`` items, which both judges scored against a pass rule, end with another pass mark than
+    the dear judge's.
+    """
 
     name: str
     items: int
     escalated: int
     cost: float | None
+    compared: int = 0
+    turned: int = 0
 
     @property
     def share(self) -> float:
@@ -80,13 +86,17 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CascadePlan:
-    """What was found for one rubric: thresholds by criterion, and what the policies do on all items of the run."""
+    """What was found for one rubric: thresholds by criterion, and what the policies do on all items of the run.
+
+    ``near`` is how near to the pass threshold a value goes on, as the settings say it; empty where nothing does.
+    """
 
     rubric: str
     cheap: str
     dear: str
     criteria: tuple[CriterionPlan, ...]
     policies: tuple[Policy, ...]
+    near: str = ""
 
     @property
     def accept(self) -> Mapping[str, float]:
@@ -96,39 +106,67 @@ class CascadePlan:
     @property
     def usable(self) -> bool:
         """Whether every criterion has a threshold: without one every item would go on."""
-        return len(self.accept) == len(self.criteria)
+        return bool(self.criteria) and len(self.accept) == len(self.criteria)
 
 
-def plan_thresholds(data: Sequence[CriterionData], risk: float | None) -> tuple[CriterionPlan, ...]:
-    """The thresholds by criterion; ``risk`` is the loss to stay below, None for the dear judge's own mean loss."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Marks:
+    """The items of a run (items,): ``near``: so near to a pass threshold that they go on, None where no band was
+    given; ``unread``: without a verdict of the cheap judge; ``compared``: both have a pass mark; ``turned``: they
+    differ."""
+
+    near: BoolArray | None
+    unread: BoolArray
+    compared: BoolArray
+    turned: BoolArray
+
+
+def plan_thresholds(
+    data: Sequence[CriterionData], risk: float | None, near: frozenset[tuple[str, int]] = frozenset()
+) -> tuple[CriterionPlan, ...]:
+    """The thresholds by criterion; ``risk`` is the loss to stay below, None for the dear judge's own mean loss.
+
+    ``near`` are items that go on whatever the confidence.
+    """
     chosen = [_threshold(one, risk) for one in data]
-    accepted = _accepted_items(data, chosen)
+    accepted = {item: stays and item not in near for item, stays in _accepted_items(data, chosen).items()}
     return tuple(_with_policy(one, plan, accepted) for one, plan in zip(data, chosen, strict=True))
 
 
 def policies_of(
     confidences: Mapping[str, FloatArray],
     accept: Mapping[str, float],
-    items: int,
-    cheap_cost: float | None,
-    dear_cost: float | None,
+    marks: Marks,
+    costs: tuple[float | None, float | None],
 ) -> tuple[Policy, ...]:
-    """The cheap judge alone, the dear one alone, and the cascade, on all items of the run.
+    """The cheap judge alone, the cascade, and the dear judge alone, on all items of the run; where values near the pass
+    threshold go on, that alone as well.
 
-    ``confidences``: by criterion (items,), NaN where unknown, infinite where there is nothing to assess.
+    ``confidences``: by criterion (items,), NaN where unknown, infinite where there is nothing to assess; none where no
+    label chose a threshold. ``costs``: USD per item of the cheap and the dear judge.
     """
-    sure = np.ones(items, dtype=bool)
+    nobody = np.zeros(marks.unread.size, dtype=bool)
+    near = nobody if marks.near is None else marks.near | marks.unread
+    unsure = nobody.copy()
     for criterion, threshold in accept.items():
-        sure &= np.nan_to_num(confidences[criterion], nan=-1.0) >= threshold
-    escalated = int((~sure).sum()) if len(accept) == len(confidences) else items
-    both = None
-    if cheap_cost is not None and dear_cost is not None and items:
-        both = cheap_cost + dear_cost * escalated / items
-    return (
-        Policy("cheap alone", items, 0, cheap_cost),
-        Policy("cascade", items, escalated, both),
-        Policy("dear alone", items, items, dear_cost),
-    )
+        unsure |= np.nan_to_num(confidences[criterion], nan=-1.0) < threshold
+    if len(accept) < len(confidences):
+        unsure = ~nobody
+    ways = [("cheap alone", nobody)]
+    ways += [] if marks.near is None else [("near the gate", near)]
+    ways += [("cascade", unsure | near)] if confidences else []
+    return tuple(_policy(name, goes_on, marks, costs) for name, goes_on in (*ways, ("dear alone", ~nobody)))
+
+
+def _policy(name: str, goes_on: BoolArray, marks: Marks, costs: tuple[float | None, float | None]) -> Policy:
+    """What a way of judging costs when these items go on; the dear judge alone does not pay the cheap one."""
+    cheap, dear = costs
+    items, escalated = int(goes_on.size), int(goes_on.sum())
+    cost = cheap if not escalated else dear if name == "dear alone" else None
+    if cost is None and cheap is not None and dear is not None and items:
+        cost = cheap + dear * escalated / items
+    turned = int((marks.turned & ~goes_on).sum())
+    return Policy(name, items, escalated, cost, int(marks.compared.sum()), turned)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

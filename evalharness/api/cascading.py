@@ -12,18 +12,19 @@ import numpy as np
 from evalharness.analysis.agreement.contest import AgreeOptions, Contest, Entrant, contests
 from evalharness.analysis.agreement.joining import WHOLE, ItemKey, JoinOptions
 from evalharness.analysis.agreement.table import ratings_of
-from evalharness.analysis.cascading import CascadePlan, CriterionData, plan_thresholds, policies_of
+from evalharness.analysis.cascading import CascadePlan, CriterionData, Marks, plan_thresholds, policies_of
 from evalharness.api.agreeing import joined_scores
 from evalharness.api.analysing import planned_columns
 from evalharness.api.folder import open_run
 from evalharness.core.registry import unknown_name
 from evalharness.core.rubric import PassRule
-from evalharness.core.scores import OVERALL, Column, Score, Skip, SkipReason
+from evalharness.core.scores import OVERALL, Column, Failure, Result, Score, Skip, SkipReason
 from evalharness.data.files import write_text
 from evalharness.data.labels.raw import LabelOptions
 from evalharness.data.labels.read import read_labels
 from evalharness.data.ledger.store import Ledger
 from evalharness.errors import InputError, UsageError
+from evalharness.judges.bands import Bands, is_near, width_of
 from evalharness.judges.confidence import confidence_of
 from evalharness.report.cascading import plan_json
 from evalharness.stats.arrays import FloatArray
@@ -39,7 +40,8 @@ class PlanJob:
     ``cheap`` and ``dear`` are the names of judges of the run. ``risk``: the mean loss to stay below, None for the dear
     judge's own. ``loss``: ``distance`` from the mean rating as a share of the scale (of labels the share of raters who
     say otherwise), or ``pass``: 1 where judge and mean rating fall on different sides of the pass rule. ``prices``: USD
-    per item by judge, where the run does not tell them.
+    per item by judge, where the run does not tell them. ``near``: values so near to their pass threshold go on; with it
+    labels may be missing, and no threshold is chosen.
     """
 
     run: Path
@@ -52,6 +54,7 @@ class PlanJob:
     label_options: LabelOptions = field(default_factory=LabelOptions)
     join: JoinOptions = field(default_factory=JoinOptions)
     options: AgreeOptions = field(default_factory=AgreeOptions)
+    near: Bands | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +66,11 @@ class PlanResult:
 
 
 def run_plan(job: PlanJob, stdin: BinaryIO | None = None) -> PlanResult:
-    """Plan a cascade for every rubric that both judges answered and labels speak about."""
-    found = read_labels(job.labels, job.label_options, stdin=stdin)
+    """Plan a cascade for every rubric that both judges answered and labels speak about (all without labels)."""
     with open_run(job.run) as (folder, ledger):
-        joined, table = joined_scores(ledger, found, job.join)
-        held = contests(table, ratings_of(joined.labels, joined.dialogues), joined.dialogues, job.options)
+        held = _held(job, ledger, stdin)
         seen = _Verdicts(ledger, job.cheap, job.dear)
+        _check_near(job.near, seen)
         plans = tuple(
             plan for rubric in seen.rubrics if (plan := _plan(job, ledger, seen, held, rubric)) is not None
         )
@@ -79,8 +81,17 @@ def run_plan(job: PlanJob, stdin: BinaryIO | None = None) -> PlanResult:
     return PlanResult(plans, path)
 
 
+def _held(job: PlanJob, ledger: Ledger, stdin: BinaryIO | None) -> Sequence[Contest]:
+    """The judges beside the labels, where there are any."""
+    if not job.labels:
+        return ()
+    found = read_labels(job.labels, job.label_options, stdin=stdin)
+    joined, table = joined_scores(ledger, found, job.join)
+    return contests(table, ratings_of(joined.labels, joined.dialogues), joined.dialogues, job.options)
+
+
 class _Verdicts:
-    """The cheap judge's confidences on all items of the run, by rubric and criterion."""
+    """The cheap judge's confidences and both judges' values on all items of the run, by rubric and criterion."""
 
     def __init__(self, ledger: Ledger, cheap: str, dear: str) -> None:
         columns = planned_columns(ledger)
@@ -103,13 +114,52 @@ class _Verdicts:
             rubric: {c.criterion: {} for c in own[rubric][1] if c.criterion != OVERALL}
             for rubric in self.rubrics
         }
-        by_number = {self.numbers[rubric][0]: rubric for rubric in self.rubrics}
-        for row in ledger.outcomes(by_number):
-            rubric = by_number[row.scorer]
+        self._unread: dict[str, set[ItemKey]] = {rubric: set() for rubric in self.rubrics}
+        self._values: dict[tuple[str, str], dict[ItemKey, tuple[float, float]]] = {}
+        places = {number: rubric for rubric, pair in self.numbers.items() for number in pair}
+        for row in ledger.outcomes(places):
+            rubric = places[row.scorer]
+            is_cheap = row.scorer == self.numbers[rubric][0]
             key = ItemKey(row.dialogue, WHOLE if row.turn is None else row.turn)
             for column, result in zip(own[rubric][1], row.results, strict=True):
                 if column.criterion != OVERALL:
-                    self._known[rubric][column.criterion][key] = _confidence(column, result)
+                    self._take(rubric, column, key, result, is_cheap=is_cheap)
+
+    def _take(self, rubric: str, column: Column, key: ItemKey, result: Result, *, is_cheap: bool) -> None:
+        if is_cheap:
+            self._known[rubric][column.criterion][key] = _confidence(column, result)
+            if isinstance(result, Failure) or (
+                isinstance(result, Skip) and result.reason is SkipReason.CANNOT_ASSESS
+            ):
+                self._unread[rubric].add(key)
+        values = self._values.setdefault((rubric, column.criterion), {})
+        cheap, dear = values.get(key, (np.nan, np.nan))
+        value = _number(result)
+        values[key] = (value, dear) if is_cheap else (cheap, value)
+
+    def items(self, rubric: str) -> list[ItemKey]:
+        """All items that the cheap judge has seen, in one order."""
+        return sorted({item for by_item in self._known[rubric].values() for item in by_item})
+
+    def marks(self, rubric: str, near: Bands | None) -> Marks:
+        """Where the cheap judge's values lie near their pass threshold, and where pass marks differ."""
+        items = self.items(rubric)
+        close, compared, turned = (np.zeros(len(items), dtype=bool) for _ in range(3))
+        for criterion, column in self.columns[rubric].items():
+            if column.passes is None or criterion == OVERALL:
+                continue
+            rule = PassRule.parse(column.passes)
+            band = None if near is None else near.of(criterion)
+            width = None if band is None else width_of(band, column.low, column.high)
+            values = self._values.get((rubric, criterion), {})
+            for place, item in enumerate(items):
+                cheap, dear = values.get(item, (np.nan, np.nan))
+                close[place] |= not np.isnan(cheap) and is_near(rule, cheap, width)
+                if not (np.isnan(cheap) or np.isnan(dear)):
+                    compared[place] = True
+                    turned[place] |= rule(cheap) != rule(dear)
+        unread = np.array([item in self._unread[rubric] for item in items], dtype=bool)
+        return Marks(None if near is None else close, unread, compared, turned)
 
     def on(self, rubric: str, criterion: str, items: Sequence[ItemKey]) -> FloatArray:
         """The confidences (len(items),) on some items, NaN where there is none."""
@@ -118,9 +168,23 @@ class _Verdicts:
 
     def all(self, rubric: str) -> dict[str, FloatArray]:
         """The confidences on all items that the judge has seen, by criterion, in one order."""
-        known = self._known[rubric]
-        items = sorted({item for by_item in known.values() for item in by_item})
-        return {criterion: self.on(rubric, criterion, items) for criterion in known}
+        items = self.items(rubric)
+        return {criterion: self.on(rubric, criterion, items) for criterion in self._known[rubric]}
+
+
+def _number(result: Result) -> float:
+    """A score's value; NaN for labels and for what has none."""
+    return result.value if isinstance(result, Score) and not isinstance(result.value, str) else np.nan
+
+
+def _check_near(near: Bands | None, seen: _Verdicts) -> None:
+    """A criterion that is named must have a pass rule, in one of the rubrics."""
+    marked = {
+        column.criterion for columns in seen.columns.values() for column in columns.values() if column.passes
+    } - {OVERALL}
+    for name in [] if near is None else near.by_criterion:
+        if name not in marked:
+            raise unknown_name("criterion with a pass rule", name, sorted(marked) or ["none"])
 
 
 def _confidence(column: Column, result: object) -> float:
@@ -139,15 +203,33 @@ def _plan(
     job: PlanJob, ledger: Ledger, seen: _Verdicts, held: Sequence[Contest], rubric: str
 ) -> CascadePlan | None:
     data = [one for contest in held if (one := _data(job, seen, contest, rubric)) is not None]
-    if not data:
+    if not data and (job.labels or job.near is None):
         return None
-    criteria = plan_thresholds(data, job.risk)
+    marks = seen.marks(rubric, job.near)
+    criteria = plan_thresholds(data, job.risk, _near_items(seen.items(rubric), marks))
     accept = {plan.criterion: plan.value for plan in criteria if plan.value is not None}
     everywhere = seen.all(rubric)
     wanted = {plan.criterion: everywhere[plan.criterion] for plan in criteria}
-    items = len(next(iter(wanted.values())))
-    costs = _costs(ledger, seen.numbers[rubric], job)
-    return CascadePlan(rubric, job.cheap, job.dear, criteria, policies_of(wanted, accept, items, *costs))
+    policies = policies_of(wanted, accept, marks, _costs(ledger, seen.numbers[rubric], job))
+    return CascadePlan(rubric, job.cheap, job.dear, criteria, policies, _written(job.near))
+
+
+def _near_items(items: Sequence[ItemKey], marks: Marks) -> frozenset[tuple[str, int]]:
+    """The items that go on because of their values, as labels name them."""
+    if marks.near is None:
+        return frozenset()
+    return frozenset(
+        (item.dialogue, item.turn) for item, close in zip(items, marks.near, strict=True) if close
+    )
+
+
+def _written(near: Bands | None) -> str:
+    """The band as the settings take it."""
+    if near is None:
+        return ""
+    if near.otherwise is not None:
+        return str(near.otherwise)
+    return f"{{{', '.join(f'{name}: {amount}' for name, amount in near.by_criterion.items())}}}"
 
 
 def _data(job: PlanJob, seen: _Verdicts, contest: Contest, rubric: str) -> CriterionData | None:

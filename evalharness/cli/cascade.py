@@ -38,13 +38,20 @@ def command() -> None:
     metavar="JUDGE=USD",
     help="What an item costs, where the run does not tell (repeats).",
 )
+@click.option(
+    "--near",
+    multiple=True,
+    metavar="[CRITERION=]AMOUNT",
+    help="Values so near to the pass threshold go on: in units of the scale, or a share of it like 10% (repeats).",
+)
 @json_option
 @quiet_option
 @click.pass_context
 def plan(context: click.Context, /, **options: Any) -> int:
     """Choose the confidence from which a cheap judge is believed, and price the cascade. Nothing is asked.
 
-    Both judges must have judged the labelled items of RUN. A threshold is proposed only if it holds out of bag.
+    Both judges must have judged the labelled items of RUN. A threshold is proposed only if it holds out of bag. --near
+    prices a cascade that sends on what is close to the gate, without labels, too.
 
     \b
     evalharness score logs.jsonl -r support-reply -j cheap=local:smollm2 -j dear=openai:gpt-6-luna -o reports/both
@@ -53,8 +60,8 @@ def plan(context: click.Context, /, **options: Any) -> int:
     from evalharness.api.cascading import PlanJob, run_plan
     from evalharness.report.cascading import plan_json, plan_text
 
-    if not options["labels"]:
-        raise click.UsageError("--labels is needed.", context)
+    if not options["labels"] and not options["near"]:
+        raise click.UsageError("--labels or --near is needed.", context)
     job = PlanJob(
         Path(options["run"]),
         tuple(options["labels"]),
@@ -66,6 +73,7 @@ def plan(context: click.Context, /, **options: Any) -> int:
         reading_of_labels(options),
         joining_of_labels(options),
         comparison(options),
+        _near(options["near"]),
     )
     result = run_plan(job, sys.stdin.buffer)
     if options["json"]:
@@ -74,6 +82,27 @@ def plan(context: click.Context, /, **options: Any) -> int:
         click.echo("\n\n".join(plan_text(found) for found in result.plans))
         click.echo(f"\nfile: {result.written}")
     return int(ExitCode.OK)
+
+
+def _near(given: tuple[str, ...]) -> Any:
+    """The bands that --near names: one for all criteria, or by criterion."""
+    from evalharness.data.policies import parse_amount
+    from evalharness.judges.bands import Bands
+
+    amounts: dict[str, Any] = {}
+    for text in given:
+        name, _, size = text.rpartition("=")
+        try:
+            found = parse_amount(size if "%" in size else float(size))
+        except ValueError:
+            found = None
+        if found is None:
+            raise UsageError(
+                f"--near {text} is no distance",
+                fix="Write units of the scale, or a share of it: --near quality=10%.",
+            )
+        amounts[name] = found
+    return Bands(amounts, amounts.pop("", None)) if amounts else None
 
 
 def _usd(name: str, text: str) -> float:

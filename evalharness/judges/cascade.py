@@ -1,6 +1,7 @@
 """A cascade: a cheap judge answers everything, and what it is not sure of goes on to a dearer one.
 
-An item goes on as a whole when the confidence of any criterion is below its threshold, or there is no verdict on it.
+An item goes on as a whole when the confidence of any criterion is below its threshold, when a value lies so near to the
+pass threshold that a small error would turn it, or when there is no verdict.
 Who judged, and what earlier stages had said, stands with each score.
 """
 
@@ -15,9 +16,10 @@ from evalharness.core import scorejson
 from evalharness.core.canonical import Json, content_hash
 from evalharness.core.dialogue import Item, Unit
 from evalharness.core.fitted import ScoreInput
-from evalharness.core.rubric import Rubric
+from evalharness.core.rubric import Criterion, Rubric
 from evalharness.core.scores import Cause, Column, Failure, Result, Score, Skip, SkipReason
 from evalharness.errors import UsageError
+from evalharness.judges.bands import Bands, is_near, width_of
 from evalharness.judges.columns import TOY_NOTE, rubric_columns, with_overall
 from evalharness.judges.confidence import criterion_confidence
 from evalharness.judges.interface import Ask, Judge, PlannedRequest
@@ -52,7 +54,8 @@ class Cascade:
     """Judges from cheap to dear; implements ``interface.Judge`` and ``Planned``.
 
     ``accept`` holds the thresholds of every stage but the last. ``humans``: below these the last judge's verdict stands
-    with a mark that a person should look at it.
+    with a mark that a person should look at it. ``near``: a value that lies so near to its pass threshold goes on,
+    however sure its judge is.
     """
 
     name: str
@@ -60,8 +63,11 @@ class Cascade:
     stages: tuple[Judge, ...]
     accept: tuple[Thresholds, ...]
     humans: Thresholds | None = None
+    near: Bands | None = None
 
     def __post_init__(self) -> None:
+        if self.near is not None:
+            self._check_bands(self.near)
         if len(self.stages) < 2:
             raise UsageError(
                 f"{self.name} is a cascade of {len(self.stages)}", fix="Name two judges or more."
@@ -98,6 +104,8 @@ class Cascade:
         signatures = [[column.signature for column in stage.columns] for stage in self.stages]
         thresholds: list[Json] = [list(stage.to_json()) for stage in self.accept]
         thresholds.append(None if self.humans is None else list(self.humans.to_json()))
+        if self.near is not None:
+            thresholds.append(self.near.to_json())
         protocol = {
             "judge": "cascade",
             "stages": ">".join(stage.name for stage in self.stages),
@@ -123,7 +131,9 @@ class Cascade:
                 results = await stage.judge(item, Stepped(ask, stage.name, said))
             path.append((stage.name, results))
             if _is_unasked(results) or (
-                place < len(self.accept) and self.is_sure(results, self.accept[place])
+                place < len(self.accept)
+                and self.is_sure(results, self.accept[place])
+                and not self.near_gate(results)
             ):
                 break
         return self._results(path)
@@ -138,6 +148,41 @@ class Cascade:
             _is_sure(criterion_confidence(criterion, result), result, thresholds.of(criterion.id))
             for criterion, result in zip(self.rubric.criteria, results, strict=False)
         )
+
+    def near_gate(self, results: Sequence[Result]) -> tuple[str, ...]:
+        """The criteria whose value (in results in the rubric's order) lies too near to its pass threshold to tell."""
+        if self.near is None:
+            return ()
+        return tuple(
+            criterion.id
+            for criterion, result in zip(self.rubric.criteria, results, strict=False)
+            if isinstance(result, Score) and is_near(criterion.passes, result.value, self._width(criterion))
+        )
+
+    def _width(self, criterion: Criterion) -> float | None:
+        band = None if self.near is None else self.near.of(criterion.id)
+        return None if band is None else width_of(band, criterion.low, criterion.high)
+
+    def _check_bands(self, near: Bands) -> None:
+        """Every criterion that is named needs a pass threshold, one band for all any; else a UsageError."""
+        marked = {c.id: c for c in self.rubric.criteria if c.passes is not None}
+        for name in near.by_criterion:
+            if name not in marked:
+                raise UsageError(
+                    f"{self.name}: near names {name}, which has no pass threshold in {self.rubric.name}",
+                    fix=f"Known: {', '.join(marked) or 'none'}.",
+                )
+        if not marked:
+            raise UsageError(
+                f"{self.name}: no criterion of {self.rubric.name} has a pass threshold to be near to",
+                fix='Give one a pass rule, e.g. `pass: ">=4"`, or leave out near.',
+            )
+        for criterion in marked.values():
+            if near.of(criterion.id) is not None and self._width(criterion) is None:
+                raise UsageError(
+                    f"{self.name}: {criterion.id} has no ends, so a share of its scale is no distance",
+                    fix="Write near in units of the scale.",
+                )
 
     def _results(self, path: Sequence[tuple[str, tuple[Result, ...]]]) -> tuple[Result, ...]:
         name, last = path[-1]
@@ -155,6 +200,9 @@ class Cascade:
                 if for_a_human:
                     facts["warning"] = FOR_A_HUMAN
                 if len(path) > 1:
+                    near = self.near_gate(path[-2][1])
+                    if near:
+                        facts["near_gate"] = list(near)
                     facts[EARLIER] = {stage: scorejson.to_json(said[place]) for stage, said in path[:-1]}
                 result = replace(result, extra=facts)
             results[criterion.id] = result

@@ -17,7 +17,9 @@ from typing import Any, TypeAlias, cast
 from evalharness.core.canonical import Json
 from evalharness.core.registry import unknown_name
 from evalharness.core.rubric import Rubric
+from evalharness.data.policies import parse_amount
 from evalharness.errors import UsageError
+from evalharness.judges.bands import Bands
 from evalharness.judges.cascade import Cascade, Thresholds
 from evalharness.judges.claim_text import Claim
 from evalharness.judges.claim_votes import claim_rubric
@@ -171,12 +173,16 @@ def _make_cascade(
 ) -> list[Judge]:
     stages = definition.names()
     given = definition.options.get("accept")
+    near = _bands(definition)
     each = given if isinstance(given, list) else [given] * (len(stages) - 1)
-    accept = tuple(_thresholds(definition, "accept", entry) for entry in each)
+    accept = tuple(
+        Thresholds({}) if near is not None and entry is None else _thresholds(definition, "accept", entry)
+        for entry in each
+    )
     humans = definition.options.get("humans")
     last = None if humans is None else _thresholds(definition, "humans", humans)
     return [
-        Cascade(called, rubric, members, accept, last)
+        Cascade(called, rubric, members, accept, last, near)
         for rubric, members in by_rubric(definition.make(stages, rubrics, options), rubrics)
     ]
 
@@ -223,6 +229,22 @@ def _thresholds(definition: Definition, name: str, given: Json) -> Thresholds:
     )
 
 
+def _bands(definition: Definition) -> Bands | None:
+    """How near to the pass threshold a value goes on; None where the definition does not say."""
+    given = definition.options.get("near")
+    if given is None:
+        return None
+    entries = given if isinstance(given, Mapping) else {"": given}
+    amounts = {str(name): parse_amount(entry) for name, entry in entries.items()}
+    known = {name: amount for name, amount in amounts.items() if amount is not None}
+    if not known or len(known) < len(amounts):
+        raise UsageError(
+            f"{definition.where}: near is {given!r}",
+            fix="Write units of the scale (0.5) or a share of it (10%), or one by criterion: near: {helpfulness: 0.5}.",
+        )
+    return Bands(known) if isinstance(given, Mapping) else Bands({}, known[""])
+
+
 def _is_share(value: Json) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
 
@@ -243,7 +265,7 @@ KINDS: Mapping[
 ] = {
     "judge": (_make_one, ("samples", "per_criterion", "max_tokens", "temperature", "effort")),
     "panel": (_make_panel, ("combine", "quorum")),
-    "cascade": (_make_cascade, ("accept", "humans")),
+    "cascade": (_make_cascade, ("accept", "humans", "near")),
     "claims": (_make_claims, ("split", "verifications", "cited")),
     "first_failure": (_make_onset, ()),
     "repeat": (_make_repeated, ("times",)),

@@ -30,9 +30,17 @@ def _plan(plan: CascadePlan) -> Json:
         "dear": plan.dear,
         "usable": plan.usable,
         "accept": dict(plan.accept),
+        "near": plan.near or None,
         "criteria": [_criterion(one) for one in plan.criteria],
         "policies": [
-            {"name": p.name, "items": p.items, "escalated": p.escalated, "cost_per_item": p.cost}
+            {
+                "name": p.name,
+                "items": p.items,
+                "escalated": p.escalated,
+                "cost_per_item": p.cost,
+                "pass_marks_compared": p.compared,
+                "pass_marks_turned": p.turned,
+            }
             for p in plan.policies
         ],
     }
@@ -83,14 +91,18 @@ def _lines(plan: CascadePlan) -> Iterator[str]:
     for one in plan.criteria:
         yield from _criterion_lines(one)
     yield ""
-    yield f"  {'policy':<14}{'judged by the dear one':>24}{'USD per 1,000 items':>22}"
+    marks = any(policy.compared for policy in plan.policies)
+    turned = "marks unlike it" if marks else ""
+    yield f"  {'policy':<14}{'judged by the dear one':>24}{'USD per 1,000':>15}{turned:>19}"
     for policy in plan.policies:
-        yield f"  {policy.name:<14}{_seen(policy):>24}{_price(policy):>22}"
+        yield f"  {policy.name:<14}{_seen(policy):>24}{_price(policy):>15}{_turned(policy):>19}"
+    if marks:
+        yield "  marks unlike it: items whose pass mark is not the dear judge's"
     yield ""
-    if plan.usable:
+    if plan.usable or plan.near:
         yield from _settings(plan)
-    else:
-        yield "  no cascade is proposed: every item would go on to the dear judge"
+    if plan.criteria and not plan.usable:
+        yield "  by confidence no cascade is proposed: every item would go on to the dear judge"
 
 
 def _criterion_lines(plan: CriterionPlan) -> Iterator[str]:
@@ -114,10 +126,15 @@ def _criterion_lines(plan: CriterionPlan) -> Iterator[str]:
 
 
 def _settings(plan: CascadePlan) -> Iterator[str]:
-    accept = ", ".join(f"{name}: {value:.4g}" for name, value in _rounded_up(plan).items())
+    options = [f"cascade: [{json.dumps(plan.cheap)}, {json.dumps(plan.dear)}]"]
+    if plan.usable:
+        accept = ", ".join(f"{name}: {value:.4g}" for name, value in _rounded_up(plan).items())
+        options.append(f"accept: {{{accept}}}")
+    if plan.near:
+        options.append(f"near: {plan.near}")
     yield "  for evalharness.yaml (names as behind --judge):"
     yield "  judges:"
-    yield f"    cascaded: {{cascade: [{json.dumps(plan.cheap)}, {json.dumps(plan.dear)}], accept: {{{accept}}}}}"
+    yield f"    cascaded: {{{', '.join(options)}}}"
 
 
 def _rounded_up(plan: CascadePlan) -> dict[str, float]:
@@ -127,6 +144,10 @@ def _rounded_up(plan: CascadePlan) -> dict[str, float]:
 
 def _seen(policy: Policy) -> str:
     return f"{policy.escalated:,} of {policy.items:,} ({percent(policy.share)})"
+
+
+def _turned(policy: Policy) -> str:
+    return f"{policy.turned:,} of {policy.compared:,}" if policy.compared else ""
 
 
 def _price(policy: Policy) -> str:

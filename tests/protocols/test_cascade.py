@@ -141,9 +141,31 @@ def test_a_retry_goes_on_at_the_stage_that_failed():
     assert (extra["stage"], extra["earlier"]["cheap"]["failed"]) == ("dear", "no_verdict")
 
 
+def test_what_is_close_to_the_gate_goes_on_however_sure_the_judge_is():
+    """The rubric passes from 4: 3 and 4 could flip, 1, 2 and 5 are far off; no confidence is asked for."""
+    cascade([1, 2, 3, 4, 5, "Hm."], [5, 5, 5, 5, 1, 5], accept=None, near=1)
+    assert score("both").code == 0
+    names = [f"d{n}" for n in range(6)]
+    assert values("quality", names) == [1.0, 2.0, 5.0, 5.0, 1.0, 5.0]
+    found = outcomes("quality")
+    assert found["d3"]["extra"]["near_gate"] == ["quality"]
+    assert "near_gate" not in found["d5"]["extra"]
+
+
+@pytest.mark.parametrize("near", ["25%", {"quality": 1}, {"quality": "25%"}])
+def test_a_band_is_a_share_of_the_scale_or_a_distance_on_it_and_joins_the_confidence(near: Any):
+    cascade([SURE, [1, 1, 1], TORN], [2, 2, 2], near=near)
+    assert score("both").code == 0
+    assert values("quality") == [2.0, 1.0, 2.0]
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
+        ({"near": -1}, "near is -1"),
+        ({"near": {}}, "near is {}"),
+        ({"near": {"quality": "close"}}, "near is"),
+        ({"near": {"tone": 1}}, "near names tone, which has no pass threshold"),
         ({"accept": None}, "accept is None"),
         ({"accept": 80}, "accept is 80"),
         ({"accept": {"quality": "high"}}, "accept is"),
@@ -202,6 +224,53 @@ def test_a_threshold_that_labels_support_is_proposed_and_does_what_was_planned()
     assert score("cascaded").code == 0
     found = next(c for c in report(Path("r"))["criteria"] if c["criterion"] == "quality")
     assert found["stages"] == {"cheap": 80, "dear": 40}
+
+
+def test_a_band_is_priced_on_a_run_without_labels_and_with_them():
+    cascade([1, 3, 4, 5], [1, 4, 4, 1])
+    judges = ["-j", "cheap=replay:cheap.jsonl", "-j", "dear=replay:dear.jsonl"]
+    assert run("score", "in.jsonl", "-r", "rubric.yaml", *judges, "-o", "both", "-q").code == 0
+    prices = ["--price", "cheap=0.001", "--price", "dear=0.01"]
+    command = ["cascade", "plan", "both", "--cheap", "cheap", "--dear", "dear", *prices]
+    ran = run(*command, "--near", "quality=1", "--json")
+    assert ran.code == 0, ran.err
+    (plan,) = ran.json["plans"]
+    assert (plan["criteria"], plan["near"]) == ([], "{quality: 1}")
+    assert [
+        (p["name"], p["escalated"], p["cost_per_item"], p["pass_marks_turned"]) for p in plan["policies"]
+    ] == [
+        ("cheap alone", 0, 0.001, 2),
+        ("near the gate", 3, pytest.approx(0.0085), 0),
+        ("dear alone", 4, 0.01, 0),
+    ]
+    shown = run(*command, "--near", "25%").out
+    proposed = yaml.safe_load("\n".join(shown.split("judge):\n")[1].split("\n\n")[0].splitlines()))
+    settings(
+        {
+            "cascaded": {
+                **proposed["judges"]["cascaded"],
+                "cascade": ["cheap=replay:cheap.jsonl", "dear=replay:dear.jsonl"],
+            }
+        }
+    )
+    assert score("cascaded").code == 0
+    assert values("quality") == [1.0, 4.0, 4.0, 1.0]
+    assert (run(*command).code, run(*command, "--near", "much").code) == (2, 2)
+    assert "Did you mean quality" in run(*command, "--near", "qualty=1").err
+
+
+def test_a_band_joins_the_threshold_that_labels_choose():
+    """Sure values are 1 and 5: a band of 1 around the pass mark at 4 sends the fives on, beside the torn third."""
+    ran = planned(120, True, "--risk", "0.1", "--near", "1", "--json")
+    assert ran.code == 0, ran.err
+    (plan,) = ran.json["plans"]
+    assert [(p["name"], p["escalated"]) for p in plan["policies"]] == [
+        ("cheap alone", 0),
+        ("near the gate", 60),
+        ("cascade", 80),
+        ("dear alone", 120),
+    ]
+    assert (plan["accept"], plan["near"]) == ({"quality": 1.0}, "1")
 
 
 def test_confidence_that_says_nothing_gives_no_threshold():
