@@ -1,4 +1,4 @@
-"""Failures that the policy wants confirmed: the run's judge is asked again about each."""
+"""Failures that the policy wants confirmed: the run's judge, or the policy's, is asked about each."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from evalharness.core.scores import Column, Failure, Result, Score
 from evalharness.core.snapshot import Snapshot
 from evalharness.gate.confirming import Again, Doubt, doubts, pass_rule
 from evalharness.gate.types import Fresh
+from evalharness.judges.spec import composed_name, parse_spec
+from evalharness.judges.votes import members_of
 
 PURPOSE = "confirm"
 _RECORDED = ("replay", "fitted")
@@ -30,7 +32,13 @@ class Confirmed:
 
 
 def confirm(path: Path, baseline: Snapshot, run: Snapshot, policy: Policy, terms: Terms) -> Confirmed:
-    """Ask again about every failure that needs it, as often as the policy says, judge by judge."""
+    """Ask again about every failure that needs it, as often as the policy says, judge by judge.
+
+    UsageError where the policy's ``confirm_by`` is no judge.
+    """
+    by = policy.confirm_by
+    if by is not None and composed_name(by)[1] not in terms.composed:
+        parse_spec(by)
     wanted = doubts(baseline, run, policy)
     if not wanted:
         return Confirmed()
@@ -39,11 +47,11 @@ def confirm(path: Path, baseline: Snapshot, run: Snapshot, policy: Policy, terms
     verdicts: dict[tuple[tuple[str, str, str], str, int | None], Fresh] = {}
     missing: dict[str, None] = {}
     cost: float | None = 0.0
-    for (scorer, rubric, samples), rows in _by_asking(wanted).items():
-        if _is_recorded(scorer, run):
+    for (scorer, _, samples), rows in _by_asking(wanted).items():
+        if by is None and _is_recorded(scorer, run):
             missing[f"{scorer} is a recording and can't be asked again; it needs {samples} samples"] = None
             continue
-        asked = _ask(path, scorer, rubric, samples, rows, terms)
+        asked = _ask(path, rows, terms, by)
         cost = None if cost is None or asked.cost is None else cost + asked.cost
         if asked.missing:
             missing[asked.missing] = None
@@ -63,13 +71,15 @@ def _by_asking(wanted: Sequence[Doubt]) -> dict[tuple[str, str, int], list[Doubt
     return found
 
 
-def _ask(path: Path, scorer: str, rubric: str, samples: int, rows: Sequence[Doubt], terms: Terms) -> Asked:
+def _ask(path: Path, rows: Sequence[Doubt], terms: Terms, by: str | None) -> Asked:
+    """Have doubts of one judge, rubric and number of verdicts judged."""
     places: dict[str, list[int | None]] = defaultdict(list)
     for doubt in rows:
         places[doubt.dialogue].append(doubt.turn)
     with open_run(path) as (_, ledger):
         dialogues = stored_dialogues(ledger, places)
-    return ask_again(path, Wanted(PURPOSE, scorer, rubric, dialogues, samples), terms)
+    (scorer, rubric, _), samples = rows[0].key, rows[0].confirm
+    return ask_again(path, Wanted(PURPOSE, scorer, rubric, dialogues, samples, by), terms)
 
 
 def _is_recorded(scorer: str, run: Snapshot) -> bool:
@@ -91,7 +101,10 @@ def _counted(result: Result, column: Column) -> Fresh | None:
     rule = pass_rule(column)
     if rule is None or not isinstance(result, Score | Failure):
         return None
-    samples = result.samples or ((result.value,) if isinstance(result, Score) else ())
+    own = (result.value,) if isinstance(result, Score) else ()
+    samples = (
+        own if members_of(result) is not None else result.samples or own
+    )  # members are one verdict together
     values = [float(value) for value in samples if isinstance(value, int | float)]
     failing = sum(not rule(value) for value in values)
     return Fresh(failing, len(values) - failing, max(1, len(samples)))

@@ -25,6 +25,7 @@ from evalharness.engine.plan import Limits
 from evalharness.engine.progress import Progress, Silent
 from evalharness.errors import EvalHarnessError, StorageError, UsageError
 from evalharness.gate.same import changed_parts
+from evalharness.judges.spec import judge_name
 from evalharness.report.execution import total_cost
 
 
@@ -47,13 +48,22 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Items for one judge on one rubric: dialogues cut to the turns to judge. ``samples`` None: as the run asked."""
+    """Items for one judge on one rubric: dialogues cut to the turns to judge. ``samples`` None: as the run asked.
+
+    ``by`` names another judge than the run's own ``scorer``, which is asked about its items.
+    """
 
     purpose: str
     scorer: str
     rubric: str
     dialogues: tuple[Dialogue, ...]
     samples: int | None = None
+    by: str | None = None
+
+    @property
+    def judge(self) -> str:
+        """Who is asked, by name."""
+        return self.scorer if self.by is None else judge_name(self.by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +91,7 @@ def ask_again(run: Path, wanted: Wanted, terms: Terms) -> Asked:
     except StorageError:
         raise
     except EvalHarnessError as error:
-        return Asked(missing=f"{wanted.scorer} could not be asked again: {error.problems[0]}")
+        return Asked(missing=f"{wanted.judge} could not be asked again: {error.problems[0]}")
     missing = "; ".join(f"{stop.judge}: {stop.fault.detail}" for stop in result.finished.stopped)
     if result.finished.signal is not None:
         missing = "interrupted"
@@ -118,7 +128,8 @@ def _job(run: Path, wanted: Wanted, terms: Terms) -> ScoreJob:
     if known is None or wanted.scorer not in known.judges or wanted.rubric not in known.rubrics:
         raise UsageError(f"the run does not say how it asked {wanted.scorer} (score it again)")
     lines = [canonical_json(to_json(dialogue)) + "\n" for dialogue in wanted.dialogues]
-    name = content_hash([wanted.scorer, wanted.rubric, wanted.samples, lines], 12)
+    asked = [wanted.scorer if wanted.by is None else wanted.by, wanted.rubric, wanted.samples, lines]
+    name = content_hash(asked, 12)
     folder = private_folder(run / AGAIN / f"{wanted.purpose}-{name}")
     rubric, data = folder / "rubric.yaml", folder / "dialogues.jsonl"
     write_text(rubric, known.rubrics[wanted.rubric])
@@ -126,7 +137,7 @@ def _job(run: Path, wanted: Wanted, terms: Terms) -> ScoreJob:
     job = ScoreJob(
         sources=(str(data),),
         out=folder,
-        judges=(known.judges[wanted.scorer],),
+        judges=(known.judges[wanted.scorer] if wanted.by is None else wanted.by,),
         rubrics=(str(rubric),),
         limits=terms.limits,
         judge_options=known.options,
@@ -136,7 +147,8 @@ def _job(run: Path, wanted: Wanted, terms: Terms) -> ScoreJob:
         epoch=epoch,
         offline=terms.offline,
     )
-    _check_same_judge(job, wanted, columns, known)
+    if wanted.by is None:
+        _check_same_judge(job, wanted, columns, known)
     return job if wanted.samples is None else _sampled(job, wanted.samples)
 
 

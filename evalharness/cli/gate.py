@@ -58,7 +58,7 @@ _TERM = 15
 def command(context: click.Context, /, **options: Any) -> int:
     """Compare a run with its baseline: pass (0), fail (1), or not decidable (4).
 
-    A policy may want failures confirmed: then the run's own judge is asked again about them first.
+    A policy may want failures confirmed: then the run's own judge, or one that it names, is asked about them first.
 
     \b
     evalharness gate reports/new --baseline reports/old

@@ -56,7 +56,8 @@ class CriterionPolicy:
 class Policy:
     """A whole gate policy. Everything has a default.
 
-    ``pair_by`` is ``group``, ``dialogue`` or ``metadata.KEY``. ``confirm`` holds for criteria that state none.
+    ``pair_by`` is ``group``, ``dialogue`` or ``metadata.KEY``. ``confirm`` holds for criteria that state none;
+    ``confirm_by`` names the judge that gives the verdicts, None for the run's own.
     ``max_failed`` bounds the share of the run's items without a verdict, ``max_unpaired`` the share of the baseline's
     items without a counterpart: above, nothing passes. ``anchors`` is the path of a file of anchors.
     """
@@ -66,6 +67,7 @@ class Policy:
     max_drop: Amount = Amount(0.05)
     must_pass: tuple[str, ...] = ()
     confirm: int = 1
+    confirm_by: str | None = None
     max_failed: float = 0.02
     max_unpaired: float = 0.1
     slices: tuple[str, ...] = ()
@@ -86,6 +88,10 @@ class Policy:
     def confirm_of(self, column: Column) -> int:
         """How many fresh verdicts a failure on a column needs; 1, its own, where nothing could be asked again."""
         return (self.of(column).confirm or self.confirm) if column.judged else 1
+
+    def asks_again(self, column: Column) -> bool:
+        """Whether a failure on a column needs verdicts beyond the run's."""
+        return column.judged and (self.confirm_by is not None or self.confirm_of(column) > 1)
 
     def why_not_gating(self, column: Column) -> str | None:
         """Why a column decides nothing; None where it does."""

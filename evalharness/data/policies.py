@@ -13,8 +13,8 @@ from evalharness.data.strictyaml import Located, Place, load_mapping, parse_mapp
 from evalharness.errors import ConfigError, Problem
 
 POLICY_KEYS = (
-    "pair_by", "criteria", "max_drop", "must_pass", "confirm", "max_failed", "max_unpaired", "slices", "confidence",
-    "anchors", "on_inconclusive",
+    "pair_by", "criteria", "max_drop", "must_pass", "confirm", "confirm_by", "max_failed", "max_unpaired", "slices",
+    "confidence", "anchors", "on_inconclusive",
 )  # fmt: skip
 CRITERION_KEYS = ("max_drop", "min_pass_rate", "max_new_failures", "confirm", "gate")
 _PERCENT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*%\s*$")
@@ -41,6 +41,7 @@ def build_policy(document: Located, source: str) -> Policy:
         max_drop=sheet.amount(document, "max_drop") or default.max_drop,
         must_pass=sheet.names(document, "must_pass"),
         confirm=sheet.count(document, "confirm", 1) or 1,
+        confirm_by=_confirm_by(document, sheet),
         max_failed=sheet.share(document, "max_failed", default.max_failed),
         max_unpaired=sheet.share(document, "max_unpaired", default.max_unpaired),
         slices=sheet.names(document, "slices"),
@@ -148,6 +149,16 @@ def parse_amount(value: Any) -> Amount | None:
         return None if match is None or float(match[1]) > 100 else Amount(float(match[1]) / 100)
     if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
         return Amount(float(value), relative=False)
+    return None
+
+
+def _confirm_by(document: Located, sheet: _Sheet) -> str | None:
+    value = document.get("confirm_by")
+    if value is None or (isinstance(value, str) and value.strip()):
+        return value
+    sheet.refuse(
+        document, "confirm_by", "Write a judge's name, e.g. openai:gpt-6-terra, or one of the settings."
+    )
     return None
 
 

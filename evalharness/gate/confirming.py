@@ -1,8 +1,8 @@
 """Failures that count only once they are confirmed: which items must be judged again, and what the verdicts say.
 
 A single verdict is noisy, and among many items some fail by chance alone. So an item that fails is judged again by
-the same judge, as often as the policy's ``confirm`` says; it counts when most of the fresh verdicts fail. The verdict
-that picked the item is not among them: it was chosen because it fails.
+the same judge (or by the policy's ``confirm_by``), as often as ``confirm`` says; it counts when most of the fresh
+verdicts fail. The verdict that picked the item is not among them: it was chosen because it fails.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def doubts(baseline: Snapshot, run: Snapshot, policy: Policy) -> tuple[Doubt, ..
     for series in run.series:
         column = series.column
         rule, confirm = pass_rule(column), policy.confirm_of(column)
-        if rule is None or confirm < 2 or policy.why_not_gating(column) is not None:
+        if rule is None or not policy.asks_again(column) or policy.why_not_gating(column) is not None:
             continue
         marks = _must_fail(run, series, rule, policy)
         first = baseline.find(series.key)
@@ -95,7 +95,11 @@ def failing(mark: Mark, series: Series, run: Snapshot, policy: Policy, again: Ag
     verdicts = mark.samples or (mark.value,)
     own = (sum(not rule(value) for value in verdicts), len(verdicts))
     fresh = again.verdicts.get((series.key, subject.id, mark.turn))
-    standing = standing_of(own, fresh, policy.confirm_of(series.column))
+    column = series.column
+    if policy.confirm_by is not None and policy.asks_again(column):
+        standing = Standing.OPEN if fresh is None else _majority(fresh.failing, fresh.passing, fresh.asked)
+    else:
+        standing = standing_of(own, fresh, policy.confirm_of(column))
     return Failing(subject.id, mark.turn, mark.value, own, subject.source, subject.line, standing, fresh)
 
 

@@ -101,6 +101,38 @@ def test_a_confirmed_failure_fails_and_costs_its_verdicts_once(server: Faultd):
     assert [Path(row["folder"]).name for row in run("runs", "list", ".", "--json").json] == ["new", "old"]
 
 
+@pytest.mark.parametrize(
+    ("value", "code", "standing"), [(5, 0, "refuted"), (1, 1, "confirmed")], ids=["refuted", "confirmed"]
+)
+def test_another_judge_settles_new_failures_and_sees_nothing_else(
+    server: Faultd, value: int, code: int, standing: str
+):
+    policy = "max_drop: 50%\nconfirm_by: dear\ncriteria:\n  polite: {max_new_failures: 0}\n"
+    two_runs(server, policy)
+    Path("evalharness.yaml").write_text(
+        json.dumps({"judges": {"dear": {"judge": f"openai:dear@{server.url}"}}})
+    )
+    server.script = lambda seen: says(value)
+    asked = server.count
+    priced = gate("--dry-run")
+    assert "again: judge dear on tone: 1 requests" in priced.err
+    assert server.count == asked
+    assert gate().code == code
+    assert [(seen.body["model"], seen.row) for seen in server.requests[asked:]] == [("dear", BAD)]
+    assert (failure()["standing"], failure()["judged_again"]["asked"]) == (standing, 1)
+    assert gate().code == code
+    assert server.count == asked + 1
+
+
+def test_without_that_judge_s_verdict_a_failure_stays_open_and_a_wrong_name_is_one_line(server: Faultd):
+    two_runs(server, "max_drop: 50%\nconfirm_by: openai:dear\ncriteria:\n  polite: {max_new_failures: 0}\n")
+    assert gate("--offline").code == 4
+    assert failure()["standing"] == "open"
+    Path("gate.yaml").write_text("confirm_by: deer\n")
+    ran = gate()
+    assert (ran.code, "'deer' is no judge" in ran.err) == (2, True), ran.err
+
+
 def test_a_failure_that_is_refuted_does_not_count(server: Faultd):
     server.script = script(first_then(says(5)))
     two_runs(server)

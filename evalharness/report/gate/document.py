@@ -62,6 +62,7 @@ def policy_json(policy: Policy, columns: list[Column]) -> dict[str, Json]:
         "must_pass": list(policy.must_pass),
         "anchors": None if policy.anchors is None else PurePath(policy.anchors).name,
         "confirm": {column.criterion: policy.confirm_of(column) for column in columns},
+        "confirm_by": policy.confirm_by,
         "slices": list(policy.slices),
         "on_inconclusive": policy.on_inconclusive.value,
         "max_drop": {column.criterion: policy.margin(column) for column in columns},
