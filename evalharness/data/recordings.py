@@ -2,7 +2,8 @@
 
 JSON Lines, plain, gzip or zstd. The first line may name the judge: ``{"judge": "gpt-4-0613"}``. Every other line holds
 the answers about one item on one criterion: ``{"dialogue", "turn", "criterion", "outputs": [raw text or number, …]}``;
-about a pair: ``{"dialogue_a", "dialogue_b", "turn", "criterion", "order", "outputs"}``. Several outputs are samples.
+about a pair: ``{"dialogue_a", "dialogue_b", "turn", "criterion", "order", "outputs"}``; about a list that was ranked at
+once: ``{"dialogues": [ids as shown], "turn", "criterion", "order", "outputs"}``. Several outputs are samples.
 """
 
 from __future__ import annotations
@@ -48,6 +49,16 @@ class PairKey:
     order: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class ListKey:
+    """What the recording of a ranking is about: the dialogues, shown as they stand (``ab``) or in reverse (``ba``)."""
+
+    dialogues: tuple[str, ...]
+    turn: TurnName
+    criterion: str
+    order: str = "ab"
+
+
 class Recordings:
     """The content of one file of recordings. Texts are kept compressed; look-ups don't depend on the file's order."""
 
@@ -57,6 +68,7 @@ class Recordings:
         self.criteria: dict[str, int] = {}
         self._items: dict[str, dict[tuple[TurnName, str], _Entry]] = {}
         self._pairs: dict[PairKey, _Entry] = {}
+        self._lists: dict[ListKey, _Entry] = {}
         self._names: dict[str, str] = {}
         self._hash = hashlib.sha256()
         self._last: tuple[Dialogue, _Resolved] | None = None
@@ -76,6 +88,11 @@ class Recordings:
         """How many recordings about pairs there are."""
         return len(self._pairs)
 
+    @property
+    def list_count(self) -> int:
+        """How many recordings of rankings there are."""
+        return len(self._lists)
+
     def outputs(self, item: Item, criterion: str) -> tuple[Output, ...] | None:
         """The recorded answers about an item on a criterion; None when there are none.
 
@@ -92,6 +109,11 @@ class Recordings:
         entry = self._pairs.get(key)
         return None if entry is None else entry.outputs()
 
+    def list_outputs(self, key: ListKey) -> tuple[Output, ...] | None:
+        """The recorded rankings of a list; None when there are none."""
+        entry = self._lists.get(key)
+        return None if entry is None else entry.outputs()
+
     def add(self, record: Record) -> None:
         """Keep one line; raises :class:`RecordError` for one that is no recording or is there already."""
         value = record.value
@@ -101,7 +123,9 @@ class Recordings:
         outputs = _outputs(value)
         criterion = self._names.setdefault(criterion, criterion)
         entry = _Entry.of(record.line, outputs)
-        if "dialogue_a" in value or "dialogue_b" in value:
+        if "dialogues" in value:
+            self._add_list(record, criterion, entry)
+        elif "dialogue_a" in value or "dialogue_b" in value:
             self._add_pair(record, criterion, entry)
         else:
             self._add_item(record, criterion, entry)
@@ -129,6 +153,14 @@ class Recordings:
             raise RecordError(_twice(f"the pair {quoted(first)}, {quoted(second)}", self._pairs[key].line))
         self._pairs[key] = entry
 
+    def _add_list(self, record: Record, criterion: str, entry: _Entry) -> None:
+        names = _list_ids(record.value["dialogues"])
+        key = ListKey(names, _turn(record.value), criterion, _order(record.value) or ORDERS[0])
+        if key in self._lists:
+            listed = ", ".join(quoted(name) for name in names)
+            raise RecordError(_twice(f"the list {listed}", self._lists[key].line))
+        self._lists[key] = entry
+
 
 def read_recordings(source: str, *, max_line_bytes: int = DEFAULT_MAX_LINE_BYTES) -> Recordings:
     """The recordings of a file; ``InputError`` lists its bad lines (the first 50), each with its line."""
@@ -140,7 +172,8 @@ def read_recordings(source: str, *, max_line_bytes: int = DEFAULT_MAX_LINE_BYTES
             problems.append(problem)
         if len(problems) >= _MAX_PROBLEMS:
             break
-    if not problems and not recordings.item_count and not recordings.pair_count:
+    counts = recordings.item_count, recordings.pair_count, recordings.list_count
+    if not problems and not any(counts):
         problems.append(Problem("there are no recordings in this file", source))
     if problems:
         raise InputError(problems)
@@ -228,6 +261,16 @@ def _order(value: Mapping[str, Any]) -> str:
             f"'order' {_found(value, 'order')}", f"Write {' or '.join(ORDERS)}: which is shown first."
         )
     return str(order)
+
+
+def _list_ids(value: Any) -> tuple[str, ...]:
+    fix = 'Write the ids of two dialogues or more in the order shown: "dialogues": ["d1", "d2", "d3"].'
+    if not isinstance(value, list) or len(value) < 2:
+        raise RecordError(f"'dialogues' is {json_kind(value)} and no list of two or more", fix)
+    for name in value:
+        if isinstance(name, bool) or not isinstance(name, str | int) or name == "":
+            raise RecordError(f"'dialogues' holds {json_kind(name)}", fix)
+    return tuple(str(name) for name in value)
 
 
 def _required_id(record: Record, key: str) -> str:

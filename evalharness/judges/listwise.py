@@ -191,14 +191,26 @@ def read_ranking(
 ) -> dict[str, Reading]:
     """What a ranking says of the assistants at two places (from 0): the first one's side is ``a``."""
     finish = Finish.REFUSAL if reply.refusal and not reply.text.strip() else reply.finish
-    raw = reply.text[:RAW_LIMIT]
-    unusable = unusable_reply(finish, reply.text)
+    return read_ranks(reply.text, Shown(request.shared), criteria, places, count, finish=finish)
+
+
+def read_ranks(
+    text: str,
+    shown: Shown,
+    criteria: Sequence[Criterion],
+    places: tuple[int, int],
+    count: int,
+    *,
+    finish: Finish = Finish.STOP,
+) -> dict[str, Reading]:
+    """The same from the text of an answer, live or recorded, and what the judge was shown."""
+    unusable = unusable_reply(finish, text)
     try:
-        objects = () if unusable is not None else json_objects(reply.text)
+        objects = () if unusable is not None else json_objects(text)
     except TooManyError:
         unusable, objects = Unreadable(Cause.TWO_VERDICTS, "the reply holds very many JSON objects"), ()
     keys = answer_keys(criteria)
-    shown = Shown(request.shared)
+    raw = text[:RAW_LIMIT]
     return {
         c.id: Reading(unusable or _preference(c, keys[c.id], objects, shown, places, count), raw=raw)
         for c in criteria

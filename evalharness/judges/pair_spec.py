@@ -8,6 +8,7 @@ from functools import partial
 from evalharness.core.canonical import Json
 from evalharness.core.rubric import Rubric
 from evalharness.errors import UsageError
+from evalharness.judges.list_replay import ListReplay
 from evalharness.judges.listwise import Listwise
 from evalharness.judges.options import JudgeOptions
 from evalharness.judges.pair_compose import make_composed_pairs
@@ -27,7 +28,7 @@ def make_pair_judges(
     """Every judge on every pair rubric; judges of one name share their client or recordings.
 
     ``composed`` is the section ``judges`` of the settings (see ``judges.pair_compose``). ``listwise``: they rank all
-    answers to a scenario at once; recordings hold verdicts on pairs and can't.
+    answers to a scenario at once.
     """
     return _make(specs, rubrics, options, models, composed or {}, listwise, ())
 
@@ -62,13 +63,12 @@ def _make_plain(
     models: Mapping[str, Json],
     listwise: bool,
 ) -> Sequence[PairJudge]:
-    if listwise and spec.backend == "replay":
-        raise UsageError(f"{spec.name} holds verdicts on pairs, no rankings", fix="Leave out --listwise.")
     if spec.backend == "replay":
         from evalharness.data.recordings import read_recordings
 
         recordings = read_recordings(spec.model)
-        return [PairReplay(spec.name, rubric, recordings) for rubric in rubrics]
+        replay = ListReplay if listwise else PairReplay
+        return [replay(spec.name, rubric, recordings) for rubric in rubrics]
     client = spec_client(spec, models)
     kind = Listwise if listwise else Pairwise
     return [kind(spec.name, rubric, client, options) for rubric in rubrics]

@@ -279,24 +279,24 @@ class PairReplay:
 
     def _outputs(self, pair: Pair, criterion: str) -> tuple[Output, ...] | None:
         """The answers recorded for the order shown, whichever side the recording calls a."""
-        a, b = _recorded_id(pair.a), _recorded_id(pair.b)
+        a, b = recorded_id(pair.a), recorded_id(pair.b)
         named = [((a, b), pair.a, pair.order)]
         if a != b:
             named.append(((b, a), pair.b, Order.BA if pair.order is Order.AB else Order.AB))
         for names, item, order in named:
-            for turn in _turn_names(item):
+            for turn in turn_names(item):
                 found = self.recordings.pair_outputs(PairKey(*names, turn, criterion, order.value))
                 if found is not None:
                     return found
         return None
 
 
-def _turn_names(item: Item) -> tuple[int | str | None, ...]:
+def turn_names(item: Item) -> tuple[int | str | None, ...]:
     """How a recording may name the turn."""
     return (None,) if item.turn is None else (item.turn, f"reply {item.dialogue.reply_number(item.turn)}")
 
 
-def _recorded_id(item: Item) -> str:
+def recorded_id(item: Item) -> str:
     """The id under which the dialogue came in (see :data:`evalharness.core.pairs.OWN_ID`)."""
     own = item.dialogue.metadata.get(OWN_ID)
     return own if isinstance(own, str) else item.dialogue.id

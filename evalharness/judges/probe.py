@@ -210,8 +210,9 @@ def _probe_recordings(spec: JudgeSpec) -> Probe:
     recordings = read_recordings(spec.model)
     counts = ", ".join(f"{name} {count}" for name, count in recordings.criteria.items())
     findings = [Finding(Grade.OK, f"recordings by criterion: {one_line(counts, 300)}")]
-    if recordings.pair_count:
-        findings.append(Finding(Grade.NOTE, f"{recordings.pair_count} of them are about pairs"))
+    for count, what in ((recordings.pair_count, "are about pairs"), (recordings.list_count, "are rankings")):
+        if count:
+            findings.append(Finding(Grade.NOTE, f"{count} of them {what}"))
     if not recordings.judge:
         advice = 'Write {"judge": "NAME"} in the first line.'
         findings.append(Finding(Grade.NOTE, "the recording does not say which judge it is of", advice))

@@ -153,11 +153,13 @@ def test_a_fault_is_retried_and_a_refusal_for_good_stops_the_run_that_then_resum
     ("systems", "judge", "said"),
     [
         ([f"s{n}" for n in range(7)], "openai:m@http://127.0.0.1:1/v1", "at most 6 are ranked at once"),
-        (SYSTEMS, "replay:v.jsonl", "holds verdicts on pairs, no rankings"),
+        (SYSTEMS, "replay:v.jsonl", "v.jsonl holds no rankings"),
     ],
 )
 def test_what_can_t_be_ranked_is_one_clear_line(systems: Sequence[str], judge: str, said: str):
     write(1, systems)
+    pair = {"dialogue_a": "one-0", "dialogue_b": "two-0", "turn": 1, "criterion": "preference"}
+    Path("v.jsonl").write_text(json.dumps({**pair, "order": "ab", "outputs": ["a"]}) + "\n")
     ran = run(
         "pairwise",
         "in.jsonl",
@@ -172,3 +174,82 @@ def test_what_can_t_be_ranked_is_one_clear_line(systems: Sequence[str], judge: s
         "out",
     )
     assert (ran.code, said in ran.err) == (2, True), ran.err
+
+
+def ranks(*places: int) -> str:
+    return json.dumps({"preference": {"ranks": {str(n): rank for n, rank in enumerate(places, 1)}}})
+
+
+def replayed(rows: Sequence[dict[str, Any]]) -> Ran:
+    lines = [{"judge": "someone"}, *({"criterion": "preference", **row} for row in rows)]
+    Path("v.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return run(
+        "pairwise", "in.jsonl", "--by", "system", "--listwise", "-r", "mt-bench-pair", "-j", "replay:v.jsonl", "-o", "out", "-q"
+    )  # fmt: skip
+
+
+def duels() -> dict[tuple[str, ...], tuple[int, int, int, int]]:
+    names = ("wins", "losses", "ties", "split_by_order")
+    return {tuple(duel["systems"]): tuple(duel[name] for name in names) for duel in contest()["duels"]}
+
+
+def test_recorded_rankings_say_what_the_same_answers_said_live():
+    """Two before one before three; the reversed list is a line with the ids reversed, or says that it was."""
+    write(2)
+    names = [[f"{system}-{number}" for system in SYSTEMS] for number in range(2)]
+    ran = replayed([
+        {"dialogues": names[0], "turn": 1, "outputs": [ranks(2, 1, 3)]},
+        {"dialogues": names[0][::-1], "turn": "reply 1", "outputs": [ranks(3, 1, 2)]},
+        {"dialogues": names[1], "turn": 1, "order": "ab", "outputs": [ranks(2, 1, 3)]},
+        {"dialogues": names[1], "turn": 1, "order": "ba", "outputs": [ranks(3, 1, 2)]},
+    ])  # fmt: skip
+    assert ran.code == 0, ran.err
+    recorded = duels()
+    line = json.loads(Path("out/pairs.jsonl").read_text().splitlines()[0])
+    assert (line["value"], line["extra"]["listed"]) == ("b", 3)
+    assert "recording:" in line["signature"]
+    Path("out").rename("before")
+    with Faultd(ranking("two", "one", "three")) as server:
+        assert pairwise(server).code == 0
+    assert (
+        recorded
+        == duels()
+        == {("one", "two"): (0, 2, 0, 0), ("one", "three"): (2, 0, 0, 0), ("two", "three"): (2, 0, 0, 0)}
+    )
+
+
+def test_a_ranking_that_is_not_recorded_or_can_t_be_read_is_a_failure_and_samples_are_kept():
+    write(2)
+    names = [f"{system}-0" for system in SYSTEMS]
+    two = [ranks(1, 2, 3), ranks(1, 3, 2), ranks(1, 2, 3)]
+    assert (
+        replayed(
+            [
+                {"dialogues": names, "turn": 1, "outputs": two},
+                {"dialogues": names[::-1], "turn": 1, "outputs": ["Hm."]},
+            ]
+        ).code
+        == 0
+    )
+    assert contest()["verdicts"]["failed"] == {"no_verdict": 3, "not_recorded": 6}
+    lines = [json.loads(line) for line in Path("out/pairs.jsonl").read_text().splitlines()]
+    (row,) = [
+        r
+        for r in lines
+        if (r["system_a"], r["system_b"], r["order"], r["group"]) == ("two", "three", "ab", "g0")
+    ]
+    assert (row["value"], row["samples"]) == ("a", ["a", "b", "a"])
+
+
+@pytest.mark.parametrize(
+    ("listed", "said"),
+    [
+        ("d1", "no list of two or more"),
+        (["d1"], "no list of two or more"),
+        (["d1", 1.5], "'dialogues' holds"),
+    ],
+)
+def test_a_list_that_names_no_dialogues_is_one_clear_line(listed: Any, said: str):
+    write(1)
+    ran = replayed([{"dialogues": listed, "turn": 1, "outputs": ["x"]}])
+    assert (ran.code, said in ran.err, "v.jsonl:2" in ran.err) == (2, True, True), ran.err
