@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.cli.runner import run
+from tests.cli.runner import report, run
 from tests.research import research_file
+
+KEPT = {"calls-answered": 182, "no-repeated-calls": 166, "no-tool-errors": 146, "no-ignored-errors": 181}
 
 
 @pytest.fixture(autouse=True)
@@ -40,14 +42,21 @@ def scored(check: str = "metadata:reward>=1") -> Any:
 
 def test_the_published_figures_of_tau_bench_come_out_exactly():
     trajectories = research_file("tau-bench/gpt-4o-airline.json")
-    assert run("score", trajectories, "--check", "metadata:reward>=1", "-o", "r", "-q").code == 0
+    assert (
+        run("score", trajectories, "--check", "metadata:reward>=1", "-m", "trajectory", "-o", "r", "-q").code
+        == 0
+    )
     ran = run("trials", "r", "--json")
-    (found,) = ran.json["criteria"]
+    found = next(row for row in ran.json["criteria"] if row["criterion"] == "metadata:reward>=1")
     assert (found["tasks"], found["scored"], found["tasks_by_trials"]) == (50, 200, {"4": 50})
     figures = [f"{at['pass_all']['value']:.3f}" for at in found["at"]]
     assert figures == ["0.420", "0.273", "0.220", "0.200"]
     assert [at["pass_all"]["groups"] for at in found["at"]] == [50] * 4
     assert all(at["pass_all"]["low"] < at["pass_all"]["value"] < at["pass_all"]["high"] for at in found["at"])
+    rules = {row["criterion"]: row for row in report(Path("r"))["criteria"]}
+    kept = {name: round(rules[name]["mean"]["value"] * 182) for name in KEPT}
+    assert kept == KEPT, "of the 182 trajectories with a call; 36 have a result that begins with Error"
+    assert {rules[name]["scored"] for name in KEPT} == {182}
 
 
 def test_systems_stand_apart_and_tasks_with_few_trials_are_counted():
