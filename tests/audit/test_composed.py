@@ -112,6 +112,7 @@ def test_a_claims_judge_says_what_can_t_be_measured_and_why():
         f"not measured: truncation: no changed reply has a score beside its original's ({ROWS} skipped)"
         in told
     )
+    assert "Nothing was measured: no changed reply has a score" in told
     assert "this judge counts what a reply states" in told
 
 

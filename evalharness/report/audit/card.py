@@ -137,7 +137,9 @@ def _verdict(effects: Sequence[Mapping[str, Any]], measures: Sequence[Mapping[st
     parts += _grouped(measures)
     if parts:
         return f"This judge {'; '.join(parts)}."
-    rows = [row for row in (*effects, *measures) if row.get("kind") != "undefended"]
+    rows = [r for r in (*effects, *measures) if r.get("kind") != "undefended" and r.get("pairs", 1)]
+    if not rows:
+        return "Nothing was measured: no changed reply has a score beside its original's."
     unclear = sum(row["finding"] == _UNCLEAR for row in rows)
     if unclear:
         settled = f"{unclear} of {len(rows)} effects are not settled"
@@ -212,7 +214,7 @@ def _fails(effects: Sequence[Mapping[str, Any]], measures: Sequence[Mapping[str,
 
 def _unsettled(effects: Sequence[Mapping[str, Any]], measures: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for row in effects:
-        if row["finding"] == _UNCLEAR and row["kind"] != "undefended":
+        if row["finding"] == _UNCLEAR and row["kind"] != "undefended" and row["pairs"]:
             yield row["probe"]
     for row in measures:
         if row["finding"] == _UNCLEAR:
