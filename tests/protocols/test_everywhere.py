@@ -1,4 +1,5 @@
-"""Protocols that need no judge of their own, and pairs, end to end: on recordings, a scripted server, the local model."""
+"""Protocols that need no judge of their own, and pairs, end to end: on recordings, scripted text and decision models,
+and the local model."""
 
 from __future__ import annotations
 
@@ -15,9 +16,16 @@ from tests.cli.runner import run, scores
 from tests.faultd import Faultd
 from tests.llama_server import local_model_path
 from tests.protocols.files import settings
+from tests.tiny import HELPFULNESS
 
-WHERE = ["recorded", "scripted", pytest.param("local", marks=[pytest.mark.local_model, pytest.mark.slow])]
+WHERE = [
+    "recorded",
+    "scripted",
+    "decided",
+    pytest.param("local", marks=[pytest.mark.local_model, pytest.mark.slow]),
+]
 """The local model takes seconds for an answer: one quick test asks it about a pair, see ``test_local`` for the others."""
+BACKENDS = {"scripted": "openai", "decided": "decisions"}
 GUIDED = """\
 rubric: guided
 version: 1
@@ -54,9 +62,9 @@ def judge(where: str, rubric: str) -> Iterator[tuple[str, Faultd | None]]:
     """A judge of this kind, and the server that it asks, if it asks one."""
     if where == "local":
         yield f"j=local:{local_model_path()}", None
-    elif where == "scripted":
+    elif where in BACKENDS:
         with Faultd() as server:
-            yield f"j=openai:m@{server.url}", server
+            yield f"j={BACKENDS[where]}:m@{server.url}", server
     else:
         asked = load_rubric(rubric)
         turn = 3 if asked.unit.value == "turn" else None
@@ -108,7 +116,7 @@ def test_examples_and_references_go_along_and_every_sample_is_kept(where: str):
         assert len(seen) == 2
         assert all("It is on the moon." in text and "In Lyon." in text for text in seen)
     assert len(row["samples"] or [1]) == (1 if where == "recorded" else 2)
-    if where == "local":
+    if where in ("local", "decided"):
         assert sum(row["probabilities"].values()) == pytest.approx(1.0)
 
 
@@ -119,6 +127,7 @@ def test_examples_and_references_go_along_and_every_sample_is_kept(where: str):
         ("recorded", ["--whole"]),
         ("scripted", []),
         ("scripted", ["--whole"]),
+        ("decided", []),
         pytest.param("local", [], marks=pytest.mark.local_model),
         pytest.param("local", ["--whole"], marks=[pytest.mark.local_model, pytest.mark.slow]),
     ],
@@ -134,8 +143,9 @@ def test_pairs_and_a_panel_that_judges_them(where: str, whole: list[str]):
     ]
     Path("p.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     with Faultd() as server:
-        name = {"recorded": "one=replay:p.jsonl", "scripted": f"one=openai:m@{server.url}"}.get(where)
-        name = name or f"one=local:{local_model_path()}"
+        name = f"one={BACKENDS[where]}:m@{server.url}" if where in BACKENDS else "one=replay:p.jsonl"
+        if where == "local":
+            name = f"one=local:{local_model_path()}"
         settings({"jury": {"panel": [name, "two=replay:p.jsonl"]}})
         ran = run(
             "pairwise", "old.jsonl", "new.jsonl", "-r", "mt-bench-pair", "-j", "jury", "-o", "r", "-q", *whole
@@ -144,3 +154,17 @@ def test_pairs_and_a_panel_that_judges_them(where: str, whole: list[str]):
     (contest,) = json.loads(Path("r/pairwise.json").read_text())["contests"]
     assert contest["verdicts"]["scored"] == 2
     assert [(seat["name"], seat["pairs"]) for seat in contest["panel"]["members"]] == [("one", 1), ("two", 1)]
+
+
+def test_the_value_is_the_expectation_where_a_server_gives_probabilities():
+    """The fake server lets a number share its mass with its neighbour."""
+    Path("tiny.yaml").write_text(HELPFULNESS)
+    with judge("scripted", "tiny.yaml") as (name, _):
+        assert (
+            run("score", "in.jsonl", "-r", "tiny.yaml", "-j", name, "-o", "r", "-q", "--turns", "last").code
+            == 0
+        )
+    (row,) = [row for row in scores(Path("r")) if row["criterion"] == "helpfulness"]
+    assert row["value"] == pytest.approx(sum(float(level) * p for level, p in row["probabilities"].items()))
+    assert row["value"] != round(row["value"])
+    assert 0 < row["extra"]["label_mass"] <= 1

@@ -154,6 +154,7 @@ def test_a_fault_is_retried_and_a_refusal_for_good_stops_the_run_that_then_resum
     [
         ([f"s{n}" for n in range(7)], "openai:m@http://127.0.0.1:1/v1", "at most 6 are ranked at once"),
         (SYSTEMS, "replay:v.jsonl", "v.jsonl holds no rankings"),
+        (SYSTEMS, "systemone:m@http://127.0.0.1:1/v1", "can't write down a ranking"),
     ],
 )
 def test_what_can_t_be_ranked_is_one_clear_line(systems: Sequence[str], judge: str, said: str):
