@@ -51,7 +51,7 @@ def test_ceiling_and_baselines_stand_beside_the_judge(folder: Path, tmp_path: Pa
 
 
 def test_every_named_statistic_has_a_value_or_a_reason(folder: Path, tmp_path: Path) -> None:
-    from evalharness.analysis.agreement.sides import STATISTICS
+    from evalharness.analysis.agreement.names import STATISTICS
 
     rows = agree(folder, tone_labels(tmp_path), "--all", "--json").json["rows"]
     found = {row["statistic"] for row in rows if row["scorer"] == "j"}

@@ -11,6 +11,7 @@ import numpy as np
 
 from evalharness.analysis.agreement.contest import AgreeOptions, Contest, Entrant, contests, unchecked_columns
 from evalharness.analysis.agreement.drawing import notes_of
+from evalharness.analysis.agreement.extras import confusion_of
 from evalharness.analysis.agreement.humans import alt_rows, alt_verdict, ceiling_note, human_rows, judge_rows
 from evalharness.analysis.agreement.joining import WHOLE, Joined
 from evalharness.analysis.agreement.pairs import pair_rows
@@ -21,7 +22,6 @@ from evalharness.analysis.agreement.rows import (
     sample_rows,
     slice_rows,
 )
-from evalharness.analysis.agreement.sides import confusion_of
 from evalharness.analysis.agreement.table import ScoreTable, ratings_of
 from evalharness.analysis.agreement.types import (
     Agreement,

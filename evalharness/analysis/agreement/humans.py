@@ -9,8 +9,9 @@ import numpy as np
 
 from evalharness.analysis.agreement.contest import AgreeOptions, Contest, Entrant, interchangeable
 from evalharness.analysis.agreement.drawing import WEIGHTED
+from evalharness.analysis.agreement.measuring import pair_function
+from evalharness.analysis.agreement.names import EXTRA, ON_MAJORITY
 from evalharness.analysis.agreement.rows import leading, plain_row
-from evalharness.analysis.agreement.sides import EXTRA, ON_MAJORITY, pair_function
 from evalharness.analysis.agreement.types import AMONG, INTRA, LEAVE_ONE_OUT, PAIRWISE, AltVerdict, Kind, Row
 from evalharness.stats.alt_test import AltTest, Closeness, alternative_annotator_test
 from evalharness.stats.arrays import FloatArray, IntArray

@@ -10,21 +10,13 @@ from itertools import combinations
 import numpy as np
 
 from evalharness.analysis.agreement.contest import AgreeOptions, Contest, Entrant
+from evalharness.analysis.agreement.extras import confusion_of
 from evalharness.analysis.agreement.intervals import with_interval
+from evalharness.analysis.agreement.measured import Measured
+from evalharness.analysis.agreement.measuring import measure, pair_function, weighted_function
+from evalharness.analysis.agreement.names import EXTRA, ON_MAJORITY, ON_NOMINAL, RANK, STATISTICS
 from evalharness.analysis.agreement.scales import Scale
-from evalharness.analysis.agreement.sides import (
-    EXTRA,
-    ON_MAJORITY,
-    ON_NOMINAL,
-    RANK,
-    STATISTICS,
-    Measured,
-    Sides,
-    confusion_of,
-    measure,
-    pair_function,
-    weighted_function,
-)
+from evalharness.analysis.agreement.sides import Sides
 from evalharness.analysis.agreement.types import LENGTH, Kind, Row
 from evalharness.stats.arrays import BoolArray, FloatArray
 from evalharness.stats.averaging import Grouping, compare_by_group, compare_pooled
