@@ -156,13 +156,15 @@ def _scatters(contest: Contest) -> Iterator[Scatter]:
 
 
 def _reliability(contest: Contest, options: AgreeOptions) -> Iterator[Reliability]:
-    """For each judge on the labels' own bounded scale; of the labelled items as they are."""
+    """For each judge on the labels' own bounded scale."""
     for judge in contest.judges:
         low, high = judge.low, judge.high
         sides = contest.sides(judge).complete
         if judge.scale.nominal or not judge.scale.same or low is None or high is None or not sides.judge.size:
             continue
-        found = reliability_bins(sides.judge, sides.human, sides.groups, level=options.level)
+        found = reliability_bins(
+            sides.judge, sides.human, sides.groups, weights=sides.copies, level=options.level
+        )
         bins = tuple(
             (b.predicted, float(b.observed.value or 0.0), b.observed.low, b.observed.high, b.n) for b in found
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,11 +15,11 @@ from evalharness.stats.arrays import FloatArray, IntArray
 from evalharness.stats.averaging import Grouping
 from evalharness.stats.bland_altman import BlandAltman, bland_altman
 from evalharness.stats.categories import code_labels, cross_table
-from evalharness.stats.clustered import mean_interval
 from evalharness.stats.confusion import Confusion, confusion
 from evalharness.stats.estimate import Estimate, point, undefined
 from evalharness.stats.marginal_homogeneity import bowker, clustered_marginal_homogeneity, stuart_maxwell
 from evalharness.stats.pairwise_accuracy import tie_calibrated_accuracy, tie_calibrated_accuracy_pooled
+from evalharness.stats.rates import share_interval
 from evalharness.stats.significance import Significance
 from evalharness.stats.soft_pairwise import soft_pairwise_accuracy
 
@@ -73,6 +74,26 @@ def confusion_of(sides: Sides, level: float = 0.95) -> Confusion | None:
     return confusion(judge, human, both.scale.levels, both.groups[kept], level=level)
 
 
+def rates_of(sides: Sides, level: float = 0.95) -> Confusion | None:
+    """Like :func:`confusion_of`, each item counted as often as it is to count: for the rates, not for the table."""
+    plain = confusion_of(sides, level)
+    if plain is None or sides.copies is None:
+        return plain
+    found = confusion_of(sides.complete.repeated(), level)
+    if found is None:
+        return None
+    classes = tuple(
+        replace(
+            rates,
+            precision=replace(rates.precision, n=own.precision.n),
+            recall=replace(rates.recall, n=own.recall.n),
+            f1=replace(rates.f1, n=own.f1.n),
+        )
+        for rates, own in zip(found.classes, plain.classes, strict=True)
+    )
+    return replace(found, classes=classes, accuracy=replace(found.accuracy, n=plain.accuracy.n))
+
+
 def _p_value(tested: Significance, level: float) -> Estimate:
     if tested.p is None:
         return undefined(tested.undefined or "untestable", n=tested.n, groups=tested.groups, level=level)
@@ -104,7 +125,7 @@ def _within(name: str, sides: Sides, level: float) -> Estimate:
     rated = ~np.isnan(sides.ratings)
     near = rated & (np.abs(sides.ratings - sides.judge[:, None]) <= WITHIN[name])
     shares = near.sum(axis=1) / rated.sum(axis=1)
-    return mean_interval(shares, sides.groups, level).clipped(0.0, 1.0)
+    return share_interval(shares, sides.groups, level)
 
 
 def _tie_calibrated(sides: Sides, grouping: Grouping, level: float) -> Estimate:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from evalharness.analysis.agreement.drawing import REPEATABLE, WEIGHTED
 from evalharness.analysis.agreement.extras import extra
@@ -15,8 +16,11 @@ from evalharness.stats.averaging import Averaged, Grouping, averaged
 from evalharness.stats.catalogue import describe, pair_statistic
 from evalharness.stats.estimate import undefined
 from evalharness.stats.grouped import PairStatistic
+from evalharness.stats.pairwise_accuracy import pairwise_accuracy, tau_23
 from evalharness.stats.undefined import Cause
 from evalharness.stats.weighting import weighted
+
+_OF_PAIRS = {"pairwise_accuracy": pairwise_accuracy, "tau_23": tau_23}
 
 
 def pair_function(name: str, scale: Scale) -> PairStatistic | str:
@@ -62,7 +66,10 @@ def measure(name: str, sides: Sides, grouping: Grouping, level: float = 0.95) ->
 
 def weighted_function(name: str, function: PairStatistic, copies: IntArray | None) -> PairStatistic:
     """The function with each item counted as often as ``copies`` (n,) say, where the statistic has such a form."""
-    return function if copies is None or name not in WEIGHTED else weighted(function, copies)
+    if copies is None or name not in WEIGHTED:
+        return function
+    of_pairs = _OF_PAIRS.get(name)
+    return weighted(function, copies) if of_pairs is None else partial(of_pairs, copies=copies)
 
 
 def _reweighted(plain: Measured, found: Measured) -> Measured:

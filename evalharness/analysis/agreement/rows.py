@@ -10,7 +10,7 @@ from itertools import combinations
 import numpy as np
 
 from evalharness.analysis.agreement.contest import AgreeOptions, Contest, Entrant
-from evalharness.analysis.agreement.extras import confusion_of
+from evalharness.analysis.agreement.extras import rates_of
 from evalharness.analysis.agreement.intervals import with_interval
 from evalharness.analysis.agreement.measured import Measured
 from evalharness.analysis.agreement.measuring import measure, pair_function, weighted_function
@@ -135,7 +135,7 @@ def plain_row(
 
 def _class_rows(contest: Contest, entrant: Entrant, sides: Sides, options: AgreeOptions) -> Iterator[Row]:
     """Precision, recall and F1 of each class."""
-    found = confusion_of(sides, options.level)
+    found = rates_of(sides, options.level)
     for rates in () if found is None else found.classes:
         name = entrant.scale.name(rates.category)
         for statistic in ("precision", "recall", "f1"):

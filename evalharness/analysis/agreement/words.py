@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from evalharness.analysis.agreement.contest import AgreeOptions, Contest, Entrant
-from evalharness.analysis.agreement.extras import confusion_of
+from evalharness.analysis.agreement.extras import rates_of
 from evalharness.analysis.agreement.humans import leave_one_out_of
 from evalharness.analysis.agreement.measuring import measure
 from evalharness.analysis.agreement.names import ON_MAJORITY
@@ -57,7 +57,7 @@ def _polarity(name: str, figure: Estimate) -> Iterator[tuple[str, str]]:
 
 
 def _prevalence(contest: Contest, judge: Entrant, options: AgreeOptions) -> Iterator[tuple[str, str]]:
-    found = confusion_of(contest.sides(judge), options.level)
+    found = rates_of(contest.sides(judge), options.level)
     if found is None or found.accuracy.value is None or found.modal_share is None:
         return
     kappa = measure("cohen_kappa", contest.sides(judge), Grouping.POOLED, options.level).estimate.value
