@@ -305,6 +305,12 @@ def main() -> None:
     parser.add_argument(
         "--resampling-replications", type=int, default=None, help="default: a quarter of the others"
     )
+    parser.add_argument(
+        "--wider-replications",
+        type=int,
+        default=None,
+        help="of the last tables; default: as many as the others",
+    )
     options = parser.parse_args()
     for line in main_table(options.replications):
         print(line, flush=True)
@@ -314,7 +320,7 @@ def main() -> None:
     print()
     for line in labelled_table(10 * options.replications):
         print(line, flush=True)
-    for line in wider_tables(options.replications):
+    for line in wider_tables(options.wider_replications or options.replications):
         print(line, flush=True)
 
 

@@ -420,8 +420,9 @@ TABLES = (
     Table(
         "Coverage of calibration figures, 4 turns in a dialogue.",
         "dialogues",
-        (10, 25, 100, 400),
+        (10, 25, 100),
         calibration,
+        0.5,
     ),
     Table(
         "What the 90 % range of a new rating held in dialogues that calibrated nothing, the judge's errors being alike "

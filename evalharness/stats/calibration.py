@@ -63,6 +63,15 @@ class Murphy:
     within: float
 
 
+def usual_bins(n: int) -> int:
+    """Return how many bins suit n items: ten, or fewer with about ten items each, but two at least.
+
+    >>> usual_bins(500), usual_bins(45), usual_bins(8)
+    (10, 4, 2)
+    """
+    return min(10, max(2, n // 10))
+
+
 def equal_mass_bins(predicted: ArrayLike, bins: int = 10, weights: ArrayLike | None = None) -> IntArray:
     """Return the bin 0..B-1 (n,) of each prediction: about the same mass each, equal predictions never apart."""
     values, _ = paired(predicted, predicted)
@@ -125,12 +134,10 @@ def calibration_error(
     assigned = equal_mass_bins(p, bins, w)
     used = int(assigned.max()) + 1
     codes, count = group_codes(groups, p.size)
-    gaps = np.zeros((p.size, used + 1))
-    gaps[np.arange(p.size), assigned] = w * (p - y)
-    gaps[:, used] = w
-    ece = absolute_gap_interval(group_sums(gaps, codes, count), level=level, draws=draws, seed=seed)
-    sums = gaps.sum(axis=0)
-    largest = float(np.max(np.abs(sums[:used]) / group_sums(w, assigned, used)))
+    here = np.arange(used) == assigned[:, None]
+    gaps, sizes = (group_sums(here * values[:, None], codes, count) for values in (w * (p - y), w))
+    ece = absolute_gap_interval(gaps, sizes, level=level, draws=draws, seed=seed)
+    largest = float(np.max(np.abs(gaps.sum(axis=0)) / sizes.sum(axis=0)))
     return CalibrationError(ece, largest, bias, _noise_floor(p, y, w, assigned, seed), used)
 
 

@@ -216,6 +216,18 @@ def test_slices_and_groupings(folder: Path, tmp_path: Path) -> None:
     assert figure(chosen, "j", "pearson", grouping="by_system")["undefined"] == 0
 
 
+def test_a_dialogue_that_is_not_there_is_one_problem_however_many_rows_name_it(
+    folder: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "l.csv"
+    rows = [f"{name},1,tone,{rater},3" for name in ("d0", "gone", "d1") for rater in "abc"]
+    path.write_text("\n".join(["dialogue,turn,criterion,rater,value", *rows]) + "\n", encoding="utf-8")
+    ran = agree(folder, path)
+    assert ran.code == 2
+    assert ran.err.count("there is no dialogue") == 1
+    assert "l.csv:5: there is no dialogue 'gone' in the run; 3 rows name it" in ran.err
+
+
 def divided_labels(path: Path) -> Path:
     """The rater follows the judge on system s1 and not on s0."""
     rows = [

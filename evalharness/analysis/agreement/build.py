@@ -35,7 +35,7 @@ from evalharness.analysis.agreement.types import (
     Verdict,
 )
 from evalharness.analysis.agreement.words import summary, verdict_of
-from evalharness.stats.calibration import reliability_bins
+from evalharness.stats.calibration import reliability_bins, usual_bins
 from evalharness.stats.ceiling import rater_mean
 
 _MOST_DISAGREEMENTS = 20
@@ -163,7 +163,12 @@ def _reliability(contest: Contest, options: AgreeOptions) -> Iterator[Reliabilit
         if judge.scale.nominal or not judge.scale.same or low is None or high is None or not sides.judge.size:
             continue
         found = reliability_bins(
-            sides.judge, sides.human, sides.groups, weights=sides.copies, level=options.level
+            sides.judge,
+            sides.human,
+            sides.groups,
+            weights=sides.copies,
+            bins=usual_bins(sides.judge.size),
+            level=options.level,
         )
         bins = tuple(
             (b.predicted, float(b.observed.value or 0.0), b.observed.low, b.observed.high, b.n) for b in found

@@ -19,6 +19,7 @@ from evalharness.stats.calibration import (
     murphy,
     ranked_probability_score,
     reliability_bins,
+    usual_bins,
 )
 from evalharness.stats.categories import code_labels
 from evalharness.stats.ceiling import majority, rater_mean
@@ -98,12 +99,12 @@ def calibrate(
     if isinstance(fit, Unfitted):
         return fit
     crossed = cross_fitted_isotonic(x, y, groups, weights=weights)
-    span = high - low
+    span, bins = high - low, usual_bins(x.size)
     notes = list(contest.drawing.notes(contest.criterion)) if probability is None else [_WEIGHTED]
     if isinstance(crossed, Unfitted):
         notes.append(f"not cross-fitted: {crossed.reason}")
     after = None if isinstance(crossed, Unfitted) else calibration_error(
-        (crossed - low) / span, (y - low) / span, groups, weights=weights, level=level
+        (crossed - low) / span, (y - low) / span, groups, weights=weights, bins=bins, level=level
     )  # fmt: skip
     conformal = (
         None if isinstance(crossed, Unfitted) else split_conformal(crossed, y, groups, level=CONFORMAL_LEVEL)
@@ -119,11 +120,11 @@ def calibrate(
     return Calibrated(
         entrant.scorer, entrant.rubric, contest.criterion, column.column.signature, int(kept.sum()), low, high,
         _knots(fit),
-        calibration_error((x - low) / span, (y - low) / span, groups, weights=weights, level=level),
+        calibration_error((x - low) / span, (y - low) / span, groups, weights=weights, bins=bins, level=level),
         after,
-        reliability_bins(shown, y, groups, weights=weights, level=level),
+        reliability_bins(shown, y, groups, weights=weights, bins=bins, level=level),
         brier(chance, (y - low) / span, groups, level, weights) if binary else None,
-        murphy(chance, (y - low) / span, 10, weights) if binary else None,
+        murphy(chance, (y - low) / span, bins, weights) if binary else None,
         _rps(contest, entrant, np.asarray(kept), weights, level),
         conformal.quantile if isinstance(conformal, Conformal) else None,
         _coverage(crossed, conformal, y, groups, level),
