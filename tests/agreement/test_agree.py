@@ -288,6 +288,20 @@ def test_intervals_by_resampling_are_labelled(folder: Path, tmp_path: Path, name
     assert constant["low"] is None
 
 
+def test_names_and_counts_are_whole_in_a_narrow_window(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = ["--statistic", "spearman,cohen_kappa,gwet_ac1"]
+    for width, intervals in (("72", 1), ("92", 2), ("120", 3)):
+        monkeypatch.setenv("COLUMNS", width)
+        lines = agree(folder, tone_labels(tmp_path), *chosen).out.splitlines()
+        (pairwise,) = [line for line in lines if line.startswith("human:pairwise")]
+        assert pairwise.count("[") == intervals
+        assert pairwise.split()[-2:] == ["40", "40"]
+        assert max(map(len, lines)) <= int(width)
+        assert any("have all intervals" in line for line in lines) == (intervals < 3)
+
+
 def test_the_chosen_grouping_is_shown_and_named(folder: Path, tmp_path: Path) -> None:
     assert "scorer (pooled)" in agree(folder, tone_labels(tmp_path)).out
     assert "scorer (by_system)" in agree(folder, tone_labels(tmp_path), "--grouping", "by_system").out

@@ -247,7 +247,9 @@ def _missing(
     """One problem for each dialogue that is not there, at the first row that names it."""
     by = "" if key == "id" else f" by {key}"
     fix = "Name the dialogues of the run; --key joins by something else than the id."
-    named = [(label.dialogue, label) for label in labels if label.dialogue in wanted.labels]
+    named: list[tuple[str, RawLabel | RawPair]] = [
+        (label.dialogue, label) for label in labels if label.dialogue in wanted.labels
+    ]
     named += [
         (name, pair) for pair in pairs for name in (pair.dialogue_a, pair.dialogue_b) if name in wanted.pairs
     ]
