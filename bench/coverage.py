@@ -302,26 +302,22 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--replications", type=int, default=2_000)
-    parser.add_argument(
-        "--resampling-replications", type=int, default=None, help="default: a quarter of the others"
-    )
-    parser.add_argument(
-        "--wider-replications",
-        type=int,
-        default=None,
-        help="of the last tables; default: as many as the others",
-    )
+    for name, default in (
+        ("resampling", "a quarter of them"),
+        ("labelled", "ten times as many"),
+        ("wider", "as many"),
+    ):
+        parser.add_argument(f"--{name}-replications", type=int, default=None, help=f"default: {default}")
     options = parser.parse_args()
-    for line in main_table(options.replications):
-        print(line, flush=True)
-    print()
-    for line in resampling_table(options.resampling_replications or max(1, options.replications // 4)):
-        print(line, flush=True)
-    print()
-    for line in labelled_table(10 * options.replications):
-        print(line, flush=True)
-    for line in wider_tables(options.wider_replications or options.replications):
-        print(line, flush=True)
+    for lines in (
+        main_table(options.replications),
+        resampling_table(options.resampling_replications or max(1, options.replications // 4)),
+        labelled_table(options.labelled_replications or 10 * options.replications),
+        wider_tables(options.wider_replications or options.replications),
+    ):
+        for line in lines:
+            print(line, flush=True)
+        print()
 
 
 if __name__ == "__main__":

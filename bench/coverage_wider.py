@@ -59,7 +59,6 @@ class Table:
 
 def wider_tables(replications: int) -> Iterator[str]:
     for table in TABLES:
-        yield ""
         yield from _lines(table, max(20, int(replications * table.share)))
 
 
@@ -77,6 +76,7 @@ def _lines(table: Table, replications: int) -> Iterator[str]:
             cells.setdefault(name, [""] * len(table.sizes))[place] = f"{share:.3f}"
     for name, row in cells.items():
         yield f"| {name} | " + " | ".join(row) + " |"
+    yield ""
 
 
 # Calibration
