@@ -75,14 +75,14 @@ def others() -> dict[str, Figure]:
         ),
         "tie-calibrated accuracy": tie_calibrated,
         "spearman minus that of a second judge": lambda s, g: (
-            compare_pooled(spearman, s.judge, s.other, s.humans[:, 0], g).difference
+            compare_pooled(spearman, s.judge, s.second[0], s.humans[:, 0], g).difference
         ),
         "spearman in a slice, a third of the turns": sliced,
         "second looks of a rater, spearman": lambda s, g: (
-            intra_rater(s.humans[:, 0], s.again, spearman, np.zeros(s.judge.size), g).estimate
+            intra_rater(s.humans[:, 0], s.second[1], spearman, np.zeros(s.judge.size), g).estimate
         ),
         "second looks of a rater, share changed": lambda s, g: (
-            intra_rater(s.humans[:, 0], s.again, spearman, np.zeros(s.judge.size), g).changed
+            intra_rater(s.humans[:, 0], s.second[1], spearman, np.zeros(s.judge.size), g).changed
         ),
         "alpha (ordinal) of 3 raters": lambda s, g: krippendorff_alpha(s.humans, "ordinal").estimate(g),
         "advantage (rho) of the alternative annotator test": lambda s, g: (
@@ -132,7 +132,7 @@ def deming(sample: Sample, groups: IntArray | None) -> Estimate:
 
 
 def tie_calibrated(sample: Sample, groups: IntArray | None) -> Estimate:
-    fine = sample.judge + 0.3 * sample.other  # scores that hardly ever tie
+    fine = sample.judge + 0.3 * sample.second[0]  # scores that hardly ever tie
     codes = np.arange(fine.size) if groups is None else groups
     return tie_calibrated_accuracy_pooled(fine, sample.humans[:, 0], codes).estimate
 
@@ -149,14 +149,14 @@ def grouped_figures() -> dict[str, Figure]:
         "pearson by group, mean": lambda s, _: by_group(pearson, s.judge, s.humans[:, 0], s.groups).estimate,
         "pairwise accuracy by group, mean": lambda s, _: grouped_accuracy(s.judge, s.humans[:, 0], s.groups),
         "tie-calibrated accuracy by group, mean": lambda s, _: (
-            tie_calibrated_accuracy(s.judge + 0.3 * s.other, s.humans[:, 0], s.groups).estimate
+            tie_calibrated_accuracy(s.judge + 0.3 * s.second[0], s.humans[:, 0], s.groups).estimate
         ),
     }
 
 
 def true_values(figures: dict[str, Figure], design: Design) -> dict[str, float]:
     size = TRUTH_ITEMS // design.size
-    sample = draw(np.random.default_rng(SEED), Design(size, design.size, design.noise))
+    sample = draw(np.random.default_rng(SEED), Design(size, design.size, design.noise), second=True)
     return {name: figure(sample, sample.groups).require() for name, figure in figures.items()}
 
 
@@ -166,7 +166,7 @@ def coverage(figures: dict[str, Figure], design: Design, replications: int) -> d
     hits = {name: np.zeros(2) for name in figures}
     rng = np.random.default_rng(SEED + 1)
     for _ in range(replications):
-        sample = draw(rng, design)
+        sample = draw(rng, design, second=True)
         for name, figure in figures.items():
             hits[name] += [holds(figure(sample, codes), truth[name]) for codes in (sample.groups, None)]
     return {name: tuple(hit / replications) for name, hit in hits.items()}

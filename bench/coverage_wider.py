@@ -174,7 +174,7 @@ def _shifted(rng: np.random.Generator, dialogues: int) -> Sample:
     mood = rng.normal(size=dialogues)[groups]
     judge = truth + 0.7 * mood + 0.2 * rng.normal(size=groups.size)
     humans = truth[:, None] + 0.5 * rng.normal(size=(groups.size, 3))
-    return Sample(rated(judge), rated(humans), groups, groups, rated(judge), rated(humans[:, 0]))
+    return Sample(rated(judge), rated(humans), groups, groups)
 
 
 def fitting(rng: np.random.Generator, dialogues: int) -> Found:

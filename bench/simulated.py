@@ -34,26 +34,35 @@ class Design:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """One data set: judge (n,), humans (n, 3), dialogue, system, a second judge and the first rater's second look."""
+    """One data set: judge (n,), humans (n, 3), dialogue, system; with a second judge and a second look where drawn."""
 
     judge: FloatArray
     humans: FloatArray
     groups: IntArray
     systems: IntArray
-    other: FloatArray
-    again: FloatArray
+    other: FloatArray | None = None
+    again: FloatArray | None = None
+
+    @property
+    def second(self) -> tuple[FloatArray, FloatArray]:
+        """The second judge and the first rater's second look, of samples that were drawn with them."""
+        assert self.other is not None and self.again is not None
+        return self.other, self.again
 
 
 DESIGNS = (Design(8, 6, 0.5), Design(20, 6, 0.5), Design(60, 6, 0.5), Design(40, 1, 0.5), Design(200, 1, 0.5))
 
 
-def draw(rng: np.random.Generator, design: Design) -> Sample:
+def draw(rng: np.random.Generator, design: Design, *, second: bool = False) -> Sample:
+    """Draw a sample, with a ``second`` judge and a second look of the first rater where they are wanted."""
     groups = np.repeat(np.arange(design.groups), design.size)
 
     truth = alike(rng, groups)
     judge = truth + 0.2 + design.noise * alike(rng, groups)
     humans = truth[:, None] + design.noise * rng.normal(size=(groups.size, RATERS))
     systems = np.tile(np.arange(design.size), design.groups)
+    if not second:
+        return Sample(rated(judge), rated(humans), groups, systems)
     other = truth - 0.1 + 1.4 * design.noise * alike(rng, groups)
     again = truth + design.noise * rng.normal(size=groups.size)
     return Sample(rated(judge), rated(humans), groups, systems, rated(other), rated(again))
