@@ -49,7 +49,7 @@ from evalharness.stats.pairwise_accuracy import (
 from evalharness.stats.rank_correlation import spearman
 from evalharness.stats.rates import share_interval, wilson_clustered
 from evalharness.stats.resampling import bca_interval, bootstrap_t_interval, jackknife_interval
-from evalharness.stats.rogan_gladen import JudgeCounts, rogan_gladen
+from evalharness.stats.rogan_gladen import JudgeCounts, clustered_rogan_gladen, rogan_gladen
 from evalharness.stats.weighting import copies_of, weighted
 
 Figure = Callable[[Sample, IntArray | None], Estimate]
@@ -269,6 +269,12 @@ def _labelled(rng: np.random.Generator, dialogues: int) -> dict[str, bool]:
         "mean, post-stratified": holds(strata.estimate, truth),
         "share good, Rogan-Gladen (items taken as independent)": holds(
             rogan_gladen(counts), float(good.mean())
+        ),
+        "share good, Rogan-Gladen as printed": holds(
+            clustered_rogan_gladen(
+                said[chosen], good[chosen], said[~chosen], groups[chosen], groups[~chosen]
+            ),
+            float(good.mean()),
         ),
         "mean, weighted PPI++": holds(tilted.estimate, truth),
         "mean, weighted labels": holds(tilted.human_only, truth),

@@ -29,7 +29,7 @@ from evalharness.stats.estimate import Estimate
 from evalharness.stats.isotonic import Isotonic, cross_fitted_isotonic, fit_isotonic
 from evalharness.stats.labelled_sample import LabelledSample
 from evalharness.stats.ordinal_logit import cross_fitted_ordinal
-from evalharness.stats.rogan_gladen import JudgeCounts, rogan_gladen
+from evalharness.stats.rogan_gladen import clustered_rogan_gladen
 from evalharness.stats.unfitted import Unfitted
 
 CONFORMAL_LEVEL = 0.9
@@ -230,9 +230,6 @@ def _mean(
 def _corrected(sample: LabelledSample, low: float, high: float, level: float) -> Estimate:
     """Rogan and Gladen's rate of a binary judge over the unlabelled items."""
     middle = (low + high) / 2
-    said, true = sample.judge >= middle, sample.labels >= middle
-    counts = JudgeCounts(
-        int((sample.rest >= middle).sum()), int(sample.rest.size), int((~said & ~true).sum()), int((~true).sum()),
-        int((said & true).sum()), int(true.sum()),
-    )  # fmt: skip
-    return rogan_gladen(counts, level)
+    said, good, rest = (np.asarray(values >= middle) for values in (sample.judge, sample.labels, sample.rest))
+    assert sample.groups is not None and sample.rest_groups is not None
+    return clustered_rogan_gladen(said, good, rest, sample.groups, sample.rest_groups, level)
