@@ -6,8 +6,8 @@
 Judge and human rate the turns of dialogues on 1..5. A dialogue has an effect on the quality of its turns and on
 the judge's error, so its turns are alike (intraclass correlation .3). The truth is the statistic on 360,000 turns.
 Each cell is the share of replications whose interval holds it; a replication without an interval counts as a miss. The
-standard error of a cell is about .005 with 2,000 replications. Prints Markdown on stdout; seeded, so the same tables
-every time.
+standard error of a cell is about .005 with 2,000 replications. Calibration, pairs, trials, changes and promises follow
+from `coverage_wider.py`. Prints Markdown on stdout; seeded, so the same tables every time.
 """
 
 from __future__ import annotations
