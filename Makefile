@@ -6,7 +6,7 @@ RAY_VENV ?= .venv-ray
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test test-slow test-ray lint types contract docs check bench performance reliability mutations screenshots clean
+.PHONY: demo test test-slow test-ray oracles lint types contract docs check bench performance reliability mutations screenshots clean
 
 demo: $(VENV)/.run  ## score, compare with labels and gate sample dialogues with the local judge
 	@$(BIN)/evalharness demo --out reports/demo
@@ -20,6 +20,10 @@ test-slow: $(VENV)/.dev  ## everything, the slow part included
 
 test-ray: $(RAY_VENV)/.dev  ## the tests that start a local Ray cluster, with Ray in an environment of its own
 	$(RAY_VENV)/bin/python -m pytest -q -n 0 -m ray tests/scaling
+
+oracles: $(VENV)/.dev  ## the statistics against every other package, ppi-python (with numba, 200 MB) included
+	$(PIP) install -q --use-pep517 -e ".[dev,oracles]"
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/stats
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -12,6 +12,7 @@ statistic with its clustered interval on 100,000 items under a second; `evalharn
 from __future__ import annotations
 
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -24,6 +25,8 @@ import krippendorff
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from processes import run_measured
 
 from evalharness.stats.averaging import by_group
 from evalharness.stats.catalogue import pair_statistic
@@ -143,11 +146,12 @@ def command_rows(dialogues: int = 20_000, turns: int = 5) -> list[str]:
         ]
         subprocess.run(scored, check=True)
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([*here, "agree", place / "run", "-l", place / "labels.csv", "-q"], check=True)
+        measured = run_measured([*here, "agree", place / "run", "-l", place / "labels.csv", "-q"], os.environ)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    # The peak of all children so far: that of scoring before it may be the larger one, so this is an upper bound.
-    peak, items = after.ru_maxrss / 1e6, f"{dialogues * turns:,}"
+    # Not ru_maxrss: Linux counts in it what this process held when it started the command, and that is the
+    # arrays of the rows above.
+    peak, items = measured.peak / 1e3, f"{dialogues * turns:,}"
     kept = "yes" if peak < 1 else "NO"
     return [
         row(f"evalharness agree, {items} labelled items, processor time", used, None, "< 20 s", used < 20),

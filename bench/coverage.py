@@ -6,8 +6,8 @@
 Judge and human rate the turns of dialogues on 1..5. A dialogue has an effect on the quality of its turns and on
 the judge's error, so its turns are alike (intraclass correlation .3). The truth is the statistic on 360,000 turns.
 Each cell is the share of replications whose interval holds it; a replication without an interval counts as a miss. The
-standard error of a cell is about .005 with 2,000 replications. Prints Markdown on stdout; seeded, so the same tables
-every time.
+standard error of a cell is about .005 with 2,000 replications. Calibration, pairs, trials, changes and promises follow
+from `coverage_wider.py`. Prints Markdown on stdout; seeded, so the same tables every time.
 """
 
 from __future__ import annotations
@@ -15,81 +15,44 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from evalharness.stats.arrays import FloatArray, IntArray
-from evalharness.stats.averaging import by_group, by_system
-from evalharness.stats.bland_altman import bland_altman
+from coverage_wider import wider_tables
+from simulated import DESIGNS, SCALE, SEED, TRUTH_ITEMS, Design, Sample, draw, holds
+
+from evalharness.stats.alt_test import Closeness, alternative_annotator_test
+from evalharness.stats.arrays import IntArray
+from evalharness.stats.averaging import by_group, by_system, compare_pooled
+from evalharness.stats.bland_altman import bland_altman, deming_slope
 from evalharness.stats.catalogue import PAIR_STATISTICS, pair_statistic
-from evalharness.stats.ceiling import leave_one_out, pairwise_ceiling
+from evalharness.stats.ceiling import intra_rater, leave_one_out, pairwise_ceiling
 from evalharness.stats.clustered import mean_interval
 from evalharness.stats.confusion import confusion
 from evalharness.stats.correlation import pearson
 from evalharness.stats.debias import post_stratified_mean, ppi_mean, weighted_mean
-from evalharness.stats.estimate import Estimate
+from evalharness.stats.estimate import Estimate, point
 from evalharness.stats.influence import Statistic
+from evalharness.stats.jackknife import group_jackknife
+from evalharness.stats.krippendorff import krippendorff_alpha
 from evalharness.stats.labelled_sample import LabelledSample
-from evalharness.stats.pair_agreement import agreement_with
-from evalharness.stats.pairwise_accuracy import grouped_accuracy
+from evalharness.stats.pair_agreement import PairAgreement, agreement_with
+from evalharness.stats.pairwise_accuracy import (
+    grouped_accuracy,
+    tie_calibrated_accuracy,
+    tie_calibrated_accuracy_pooled,
+)
 from evalharness.stats.rank_correlation import spearman
+from evalharness.stats.rates import share_interval, wilson_clustered
 from evalharness.stats.resampling import bca_interval, bootstrap_t_interval, jackknife_interval
-from evalharness.stats.rogan_gladen import JudgeCounts, rogan_gladen
+from evalharness.stats.rogan_gladen import JudgeCounts, clustered_rogan_gladen, rogan_gladen
 from evalharness.stats.weighting import copies_of, weighted
 
-SCALE = [1, 2, 3, 4, 5]
-SHARED = 0.3
-RATERS = 3
-TRUTH_ITEMS = 360_000
-SEED = 20_241
-
-
-@dataclass(frozen=True, slots=True)
-class Design:
-    """Number of dialogues, turns in each, and the size of both sides' errors."""
-
-    groups: int
-    size: int
-    noise: float
-
-    def __str__(self) -> str:
-        return f"{self.groups} x {self.size}"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Sample:
-    """One data set: judge (n,), humans (n, 3), dialogue, system."""
-
-    judge: FloatArray
-    humans: FloatArray
-    groups: IntArray
-    systems: IntArray
-
-
 Figure = Callable[[Sample, IntArray | None], Estimate]
-DESIGNS = (Design(8, 6, 0.5), Design(20, 6, 0.5), Design(60, 6, 0.5), Design(40, 1, 0.5), Design(200, 1, 0.5))
-
-
-def draw(rng: np.random.Generator, design: Design) -> Sample:
-    groups = np.repeat(np.arange(design.groups), design.size)
-
-    def clustered() -> FloatArray:
-        shared = rng.normal(size=design.groups)[groups]
-        return np.sqrt(SHARED) * shared + np.sqrt(1 - SHARED) * rng.normal(size=groups.size)
-
-    truth = clustered()
-    judge = truth + 0.2 + design.noise * clustered()
-    humans = truth[:, None] + design.noise * rng.normal(size=(groups.size, RATERS))
-    systems = np.tile(np.arange(design.size), design.groups)
-    return Sample(_rated(judge), _rated(humans), groups, systems)
-
-
-def _rated(latent: FloatArray) -> FloatArray:
-    return np.clip(np.round(3.2 + latent), 1, 5)
 
 
 def named(name: str) -> Figure:
@@ -101,12 +64,41 @@ def others() -> dict[str, Figure]:
     return {
         "mean score": lambda s, g: mean_interval(s.judge, g),
         "recall of level 4": lambda s, g: confusion(s.judge, s.humans[:, 0], SCALE, g).classes[3].recall,
+        "precision of level 4": lambda s, g: (
+            confusion(s.judge, s.humans[:, 0], SCALE, g).classes[3].precision
+        ),
+        "F1 of level 4": lambda s, g: confusion(s.judge, s.humans[:, 0], SCALE, g).classes[3].f1,
+        "balanced accuracy": lambda s, g: confusion(s.judge, s.humans[:, 0], SCALE, g).balanced_accuracy,
+        "share good, Wilson": lambda s, g: wilson_clustered(s.judge >= 4, g),
+        "within one of the raters": lambda s, g: share_interval(
+            (np.abs(s.humans - s.judge[:, None]) <= 1).mean(axis=1), g
+        ),
+        "tie-calibrated accuracy": tie_calibrated,
+        "spearman minus that of a second judge": lambda s, g: (
+            compare_pooled(spearman, s.judge, s.second[0], s.humans[:, 0], g).difference
+        ),
+        "spearman in a slice, a third of the turns": sliced,
+        "second looks of a rater, spearman": lambda s, g: (
+            intra_rater(s.humans[:, 0], s.second[1], spearman, np.zeros(s.judge.size), g).estimate
+        ),
+        "second looks of a rater, share changed": lambda s, g: (
+            intra_rater(s.humans[:, 0], s.second[1], spearman, np.zeros(s.judge.size), g).changed
+        ),
+        "alpha (ordinal) of 3 raters": lambda s, g: krippendorff_alpha(s.humans, "ordinal").estimate(g),
+        "advantage (rho) of the alternative annotator test": lambda s, g: (
+            alternative_annotator_test(
+                s.judge, s.humans, epsilon=0.2, closeness=Closeness.MATCH, categories=SCALE, groups=g
+            ).advantage
+        ),
         "accuracy": lambda s, g: confusion(s.judge, s.humans[:, 0], SCALE, g).accuracy,
         "Bland-Altman bias": lambda s, g: bland_altman(s.judge, s.humans[:, 0], g).bias,
+        "Bland-Altman lower limit": lambda s, g: bland_altman(s.judge, s.humans[:, 0], g).lower,
         "Bland-Altman upper limit": lambda s, g: bland_altman(s.judge, s.humans[:, 0], g).upper,
         "Bland-Altman proportional bias": lambda s, g: (
             bland_altman(s.judge, s.humans[:, 0], g).proportional_bias
         ),
+        "Bland-Altman ratio of spreads": lambda s, g: bland_altman(s.judge, s.humans[:, 0], g).sd_ratio,
+        "Deming slope (jackknife)": deming,
         "spearman with the mean of 3 raters": lambda s, g: spearman(s.judge, s.humans.mean(axis=1)).estimate(
             g
         ),
@@ -118,14 +110,37 @@ def others() -> dict[str, Figure]:
         "judge minus human, leave-one-out": lambda s, g: (
             leave_one_out(s.humans, spearman, s.judge, g).difference
         ),
-        "preference agreement": preference,
+        "preference agreement": lambda s, g: preferences(s, g).with_ties,
+        "preference agreement without ties": lambda s, g: preferences(s, g).without_ties,
+        "preference kappa": lambda s, g: preferences(s, g).kappa,
     }
 
 
-def preference(sample: Sample, groups: IntArray | None) -> Estimate:
+def preferences(sample: Sample, groups: IntArray | None) -> PairAgreement:
     """Sides win by more or less than level 3; agreement of the judge with the first rater."""
     votes = [np.sign(values - 3).astype(np.intp) for values in (sample.judge, sample.humans[:, 0])]
-    return agreement_with(votes[0], votes[1], groups).with_ties
+    return agreement_with(votes[0], votes[1], groups)
+
+
+def deming(sample: Sample, groups: IntArray | None) -> Estimate:
+    """The slope with its jackknife interval; of the whole population the value alone, as that needs no interval."""
+    judge, human = sample.judge, sample.humans[:, 0]
+    if judge.size == TRUTH_ITEMS:
+        return point(deming_slope(judge, human) or 0.0, n=judge.size, groups=judge.size)
+    codes = np.arange(judge.size) if groups is None else groups
+    return group_jackknife(lambda kept: deming_slope(judge[kept], human[kept]), codes, reason="no slope")
+
+
+def tie_calibrated(sample: Sample, groups: IntArray | None) -> Estimate:
+    fine = sample.judge + 0.3 * sample.second[0]  # scores that hardly ever tie
+    codes = np.arange(fine.size) if groups is None else groups
+    return tie_calibrated_accuracy_pooled(fine, sample.humans[:, 0], codes).estimate
+
+
+def sliced(sample: Sample, groups: IntArray | None) -> Estimate:
+    chosen = np.arange(sample.judge.size) % 3 == 0
+    codes = None if groups is None else groups[chosen]
+    return spearman(sample.judge[chosen], sample.humans[chosen, 0]).estimate(codes)
 
 
 def grouped_figures() -> dict[str, Figure]:
@@ -133,16 +148,15 @@ def grouped_figures() -> dict[str, Figure]:
     return {
         "pearson by group, mean": lambda s, _: by_group(pearson, s.judge, s.humans[:, 0], s.groups).estimate,
         "pairwise accuracy by group, mean": lambda s, _: grouped_accuracy(s.judge, s.humans[:, 0], s.groups),
+        "tie-calibrated accuracy by group, mean": lambda s, _: (
+            tie_calibrated_accuracy(s.judge + 0.3 * s.second[0], s.humans[:, 0], s.groups).estimate
+        ),
     }
-
-
-def holds(estimate: Estimate, truth: float) -> bool:
-    return estimate.low is not None and estimate.high is not None and estimate.low <= truth <= estimate.high
 
 
 def true_values(figures: dict[str, Figure], design: Design) -> dict[str, float]:
     size = TRUTH_ITEMS // design.size
-    sample = draw(np.random.default_rng(SEED), Design(size, design.size, design.noise))
+    sample = draw(np.random.default_rng(SEED), Design(size, design.size, design.noise), second=True)
     return {name: figure(sample, sample.groups).require() for name, figure in figures.items()}
 
 
@@ -152,7 +166,7 @@ def coverage(figures: dict[str, Figure], design: Design, replications: int) -> d
     hits = {name: np.zeros(2) for name in figures}
     rng = np.random.default_rng(SEED + 1)
     for _ in range(replications):
-        sample = draw(rng, design)
+        sample = draw(rng, design, second=True)
         for name, figure in figures.items():
             hits[name] += [holds(figure(sample, codes), truth[name]) for codes in (sample.groups, None)]
     return {name: tuple(hit / replications) for name, hit in hits.items()}
@@ -256,6 +270,12 @@ def _labelled(rng: np.random.Generator, dialogues: int) -> dict[str, bool]:
         "share good, Rogan-Gladen (items taken as independent)": holds(
             rogan_gladen(counts), float(good.mean())
         ),
+        "share good, Rogan-Gladen as printed": holds(
+            clustered_rogan_gladen(
+                said[chosen], good[chosen], said[~chosen], groups[chosen], groups[~chosen]
+            ),
+            float(good.mean()),
+        ),
         "mean, weighted PPI++": holds(tilted.estimate, truth),
         "mean, weighted labels": holds(tilted.human_only, truth),
     }
@@ -288,18 +308,22 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--replications", type=int, default=2_000)
-    parser.add_argument(
-        "--resampling-replications", type=int, default=None, help="default: a quarter of the others"
-    )
+    for name, default in (
+        ("resampling", "a quarter of them"),
+        ("labelled", "ten times as many"),
+        ("wider", "as many"),
+    ):
+        parser.add_argument(f"--{name}-replications", type=int, default=None, help=f"default: {default}")
     options = parser.parse_args()
-    for line in main_table(options.replications):
-        print(line, flush=True)
-    print()
-    for line in resampling_table(options.resampling_replications or max(1, options.replications // 4)):
-        print(line, flush=True)
-    print()
-    for line in labelled_table(10 * options.replications):
-        print(line, flush=True)
+    for lines in (
+        main_table(options.replications),
+        resampling_table(options.resampling_replications or max(1, options.replications // 4)),
+        labelled_table(options.labelled_replications or 10 * options.replications),
+        wider_tables(options.wider_replications or options.replications),
+    ):
+        for line in lines:
+            print(line, flush=True)
+        print()
 
 
 if __name__ == "__main__":

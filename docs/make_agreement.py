@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from evalharness.analysis.agreement.learning import Learned
-from evalharness.analysis.agreement.sides import ALIASES, STATISTICS
+from evalharness.analysis.agreement.names import ALIASES, STATISTICS
 from evalharness.api.fitting import FitJob, run_fit
 from evalharness.api.scoring import ScoreJob, run_score
 from evalharness.report.figures import interval

@@ -17,12 +17,11 @@ from evalharness.analysis.pair_panels import PairSeats, seats_of
 from evalharness.core.pairs import Order
 from evalharness.core.scores import Column, Failure, Result, Score, Skip
 from evalharness.stats.bradley_terry import BradleyTerry, fit_bradley_terry
-from evalharness.stats.clustered import Scale, mean_interval
 from evalharness.stats.estimate import Estimate, undefined
-from evalharness.stats.influence import interval_on_scale
 from evalharness.stats.kappa import cohen_kappa
 from evalharness.stats.length_controlled import length_controlled_win_rate
 from evalharness.stats.pair_agreement import FIRST, SECOND, TIE, SwapConsistency, swap_consistency
+from evalharness.stats.rates import share_interval
 from evalharness.stats.unfitted import Unfitted
 
 _VOTES = {"a": FIRST, "b": SECOND, "tie": TIE}
@@ -199,7 +198,7 @@ def _kappa(ab: np.ndarray, ba: np.ndarray, groups: np.ndarray) -> Estimate:
 def _rate(points: np.ndarray, groups: np.ndarray) -> Estimate:
     if points.size == 0:
         return undefined("no pair was judged in both orders")
-    return interval_on_scale(mean_interval(points, groups), Scale.LOGIT)
+    return share_interval(points, groups)
 
 
 def _ranking(

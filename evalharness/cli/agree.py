@@ -88,8 +88,8 @@ def command(context: click.Context, /, **options: Any) -> None:
 def make_job(options: Mapping[str, Any]) -> Any:
     """The job that the options describe."""
     from evalharness.analysis.agreement.intervals import Interval
+    from evalharness.analysis.agreement.names import known_statistic
     from evalharness.analysis.agreement.require import parse_requirement
-    from evalharness.analysis.agreement.sides import known_statistic
     from evalharness.api.agreeing import AgreeJob
     from evalharness.stats.averaging import Grouping
 

@@ -95,7 +95,8 @@ def _print(result: Any) -> None:
         after = "" if row.calibrated is None else f", calibrated {interval(row.calibrated.ece)}"
         click.echo(f"  calibration error    {interval(row.raw.ece)}{after} (of the scale)")
         if row.half_width is not None:
-            click.echo(f"  one item             ±{number(row.half_width)} holds 90 % of ratings")
+            held = "" if row.coverage is None else f" (of groups held out: {interval(row.coverage)})"
+            click.echo(f"  one item             ±{number(row.half_width)} holds 90 % of ratings{held}")
         for caution in row.mean.cautions:
             click.echo(f"  caution: {caution.text}")
         for note in row.notes:

@@ -1,4 +1,8 @@
-"""How far predicted values are from what was observed: reliability, ECE, Brier score, ranked probability score."""
+"""How far predicted values are from what was observed: reliability, ECE, Brier score, ranked probability score.
+
+Everywhere ``weights`` (n,) are positive and say how much each item counts (1 / probability, where items had been drawn
+unequally): whole weights give what repeating the items would, with the clustered interval of the items themselves.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from evalharness.stats.absolute_gaps import absolute_gap_interval
 from evalharness.stats.arrays import FloatArray, IntArray, group_codes, paired
-from evalharness.stats.bootstrap import DRAWS, bca
-from evalharness.stats.clustered import group_sums, mean_interval
+from evalharness.stats.bootstrap import DRAWS
+from evalharness.stats.clustered import group_sums, mean_interval, ratio_interval
 from evalharness.stats.estimate import Estimate, undefined
 
 
@@ -58,14 +63,26 @@ class Murphy:
     within: float
 
 
-def equal_mass_bins(predicted: ArrayLike, bins: int = 10) -> IntArray:
-    """Return the bin 0..B-1 (n,) of each prediction: about n / bins each, equal predictions never apart."""
+def usual_bins(n: int) -> int:
+    """Return how many bins suit n items: ten, or fewer with about ten items each, but two at least.
+
+    >>> usual_bins(500), usual_bins(45), usual_bins(8)
+    (10, 4, 2)
+    """
+    return min(10, max(2, n // 10))
+
+
+def equal_mass_bins(predicted: ArrayLike, bins: int = 10, weights: ArrayLike | None = None) -> IntArray:
+    """Return the bin 0..B-1 (n,) of each prediction: about the same mass each, equal predictions never apart."""
     values, _ = paired(predicted, predicted)
     if bins < 1:
         raise ValueError("at least one bin")
-    distinct, codes, counts = np.unique(values, return_inverse=True, return_counts=True)
+    w = _mass(weights, values)
+    distinct, codes = np.unique(values, return_inverse=True)
+    counts = np.bincount(codes, weights=w, minlength=distinct.size)
     middle = np.cumsum(counts) - counts / 2.0
-    wanted = np.minimum((middle * bins / max(1, values.size)).astype(np.intp), bins - 1)
+    share = bins / (float(w.sum()) or 1.0)
+    wanted = np.minimum((middle * share).astype(np.intp), bins - 1)
     _, dense = np.unique(wanted, return_inverse=True)
     return np.asarray(dense[codes] if distinct.size else codes, dtype=np.intp)
 
@@ -75,21 +92,22 @@ def reliability_bins(
     observed: ArrayLike,
     groups: ArrayLike | None = None,
     *,
+    weights: ArrayLike | None = None,
     bins: int = 10,
     level: float = 0.95,
 ) -> tuple[ReliabilityBin, ...]:
     """Return the reliability diagram of `predicted` (n,) against `observed` (n,), clustered intervals by bin."""
     p, y = paired(predicted, observed)
+    w = _mass(weights, p)
     codes, _ = group_codes(groups, p.size)
-    assigned = equal_mass_bins(p, bins)
+    assigned = equal_mass_bins(p, bins, w)
     result = []
     for index in range(int(assigned.max(initial=-1)) + 1):
         inside = assigned == index
-        held = p[inside]
-        mean = mean_interval(y[inside], codes[inside], level)
-        result.append(
-            ReliabilityBin(float(held.min()), float(held.max()), float(held.mean()), mean, held.size)
-        )
+        held, mass = p[inside], w[inside]
+        mean = _mean(y[inside], None if weights is None else mass, codes[inside], level)
+        centre = float(np.average(held, weights=mass))
+        result.append(ReliabilityBin(float(held.min()), float(held.max()), centre, mean, held.size))
     return tuple(result)
 
 
@@ -98,39 +116,46 @@ def calibration_error(
     observed: ArrayLike,
     groups: ArrayLike | None = None,
     *,
+    weights: ArrayLike | None = None,
     bins: int = 10,
     level: float = 0.95,
     draws: int = DRAWS,
     seed: int = 0,
 ) -> CalibrationError:
-    """Return the ECE of `predicted` (n,) against `observed` (n,), on any one scale, with a BCa interval by group."""
+    """Return the ECE of `predicted` (n,) against `observed` (n,), on any one scale, its interval by drawing groups.
+
+    The interval begins at 0 where the error could be noise (:mod:`evalharness.stats.absolute_gaps`).
+    """
     p, y = paired(predicted, observed)
-    bias = mean_interval(p - y, groups, level)
+    bias = _mean(p - y, weights, groups, level)
     if p.size == 0:
         return CalibrationError(undefined("no observations", level=level), None, bias, None, 0)
-    assigned = equal_mass_bins(p, bins)
+    w = _mass(weights, p)
+    assigned = equal_mass_bins(p, bins, w)
     used = int(assigned.max()) + 1
     codes, count = group_codes(groups, p.size)
-    gaps = np.zeros((p.size, used + 1))
-    gaps[np.arange(p.size), assigned] = p - y
-    gaps[:, used] = 1.0
-    ece = bca(group_sums(gaps, codes, count), _absolute_gap, level=level, draws=draws, seed=seed)
-    if ece.low is not None and ece.high is not None:
-        ece = ece.clipped(0.0, float("inf"))
-    sums = gaps.sum(axis=0)
-    largest = float(np.max(np.abs(sums[:used]) / np.bincount(assigned, minlength=used)))
-    return CalibrationError(ece, largest, bias, _noise_floor(p, y, assigned, seed), used)
+    here = np.arange(used) == assigned[:, None]
+    gaps, sizes = (group_sums(here * values[:, None], codes, count) for values in (w * (p - y), w))
+    ece = absolute_gap_interval(gaps, sizes, level=level, draws=draws, seed=seed)
+    largest = float(np.max(np.abs(gaps.sum(axis=0)) / sizes.sum(axis=0)))
+    return CalibrationError(ece, largest, bias, _noise_floor(p, y, w, assigned, seed), used)
 
 
 def brier(
-    probability: ArrayLike, outcome: ArrayLike, groups: ArrayLike | None = None, level: float = 0.95
+    probability: ArrayLike,
+    outcome: ArrayLike,
+    groups: ArrayLike | None = None,
+    level: float = 0.95,
+    weights: ArrayLike | None = None,
 ) -> Estimate:
     """Return the Brier score, mean of (probability - outcome)^2, with its clustered interval (Brier 1950)."""
     p, y = _probabilities(probability, outcome)
-    return mean_interval((p - y) ** 2, groups, level)
+    return _mean((p - y) ** 2, weights, groups, level)
 
 
-def murphy(probability: ArrayLike, outcome: ArrayLike, bins: int | None = None) -> Murphy | None:
+def murphy(
+    probability: ArrayLike, outcome: ArrayLike, bins: int | None = None, weights: ArrayLike | None = None
+) -> Murphy | None:
     """Return the decomposition of the Brier score over distinct probabilities, or over ``bins`` of equal mass.
 
     The parts always add up to the score. ``None`` without observations.
@@ -138,20 +163,27 @@ def murphy(probability: ArrayLike, outcome: ArrayLike, bins: int | None = None) 
     p, y = _probabilities(probability, outcome)
     if p.size == 0:
         return None
-    assigned = np.unique(p, return_inverse=True)[1] if bins is None else equal_mass_bins(p, bins)
-    counts = np.bincount(assigned).astype(np.float64)
-    mean_p, mean_y = (group_sums(v, assigned, counts.size) / counts for v in (p, y))
-    weight, rate = counts / p.size, float(y.mean())
+    w = _mass(weights, p)
+    assigned = np.unique(p, return_inverse=True)[1] if bins is None else equal_mass_bins(p, bins, w)
+    counts = np.bincount(assigned, weights=w)
+    mean_p, mean_y = (group_sums(w * v, assigned, counts.size) / counts for v in (p, y))
+    weight, rate = counts / w.sum(), float(np.average(y, weights=w))
     reliability = float(weight @ (mean_p - mean_y) ** 2)
     resolution = float(weight @ (mean_y - rate) ** 2)
     inner_p, inner_y = p - mean_p[assigned], y - mean_y[assigned]
-    within = float(np.mean(inner_p**2 - 2.0 * inner_p * inner_y))
-    uncertainty = float(np.mean((y - rate) ** 2))
-    return Murphy(float(np.mean((p - y) ** 2)), reliability, resolution, uncertainty, within)
+    within, uncertainty, score = (
+        float(np.average(part, weights=w))
+        for part in (inner_p**2 - 2.0 * inner_p * inner_y, (y - rate) ** 2, (p - y) ** 2)
+    )
+    return Murphy(score, reliability, resolution, uncertainty, within)
 
 
 def ranked_probability_score(
-    probabilities: ArrayLike, level_index: ArrayLike, groups: ArrayLike | None = None, level: float = 0.95
+    probabilities: ArrayLike,
+    level_index: ArrayLike,
+    groups: ArrayLike | None = None,
+    level: float = 0.95,
+    weights: ArrayLike | None = None,
 ) -> Estimate:
     """Return the mean ranked probability score of level probabilities (n, K) for observed level indices (n,).
 
@@ -166,15 +198,29 @@ def ranked_probability_score(
         raise ValueError("each row of probabilities must be non-negative and sum to 1")
     happened = index[:, None] <= np.arange(f.shape[1])
     scores = ((np.cumsum(f, axis=1) - happened) ** 2).sum(axis=1) / (f.shape[1] - 1)
-    return mean_interval(scores, groups, level)
+    return _mean(scores, weights, groups, level)
 
 
-def _absolute_gap(sums: FloatArray) -> FloatArray:
-    return np.asarray(np.abs(sums[..., :-1]).sum(axis=-1) / sums[..., -1])
+def _mass(weights: ArrayLike | None, like: FloatArray) -> FloatArray:
+    """Return the weights (n,), ones where there are none."""
+    if weights is None:
+        return np.ones_like(like)
+    w, _ = paired(weights, like)
+    if w.size and not w.min() > 0.0:
+        raise ValueError("weights are positive")
+    return w
+
+
+def _mean(values: FloatArray, weights: ArrayLike | None, groups: ArrayLike | None, level: float) -> Estimate:
+    """Return the mean of `values` (n,), weighted where there are weights, with its clustered interval."""
+    if weights is None:
+        return mean_interval(values, groups, level)
+    w = _mass(weights, values)
+    return ratio_interval(w * values, w, groups, level)
 
 
 def _noise_floor(
-    p: FloatArray, y: FloatArray, assigned: IntArray, seed: int, draws: int = 200
+    p: FloatArray, y: FloatArray, w: FloatArray, assigned: IntArray, seed: int, draws: int = 200
 ) -> float | None:
     """Return the mean ECE of outcomes drawn from the predictions themselves (Broecker & Smith 2007)."""
     if not np.isin(y, (0.0, 1.0)).all() or p.min() < 0.0 or p.max() > 1.0:
@@ -184,8 +230,8 @@ def _noise_floor(
     draws = min(200, max(20, 5_000_000 // p.size))  # many items need few draws: their gaps hardly vary
     total = 0.0
     for _ in range(draws):
-        gap = group_sums(p - (rng.random(p.size) < p), assigned, count)
-        total += float(np.abs(gap).sum()) / p.size
+        gap = group_sums(w * (p - (rng.random(p.size) < p)), assigned, count)
+        total += float(np.abs(gap).sum() / w.sum())
     return total / draws
 
 

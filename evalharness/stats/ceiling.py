@@ -16,10 +16,10 @@ from numpy.typing import ArrayLike
 
 from evalharness.stats.arrays import BoolArray, FloatArray, paired, ratings_matrix, vector
 from evalharness.stats.categories import MISSING, code_labels, declared
-from evalharness.stats.clustered import Scale, mean_interval
 from evalharness.stats.estimate import Estimate
 from evalharness.stats.grouped import PairStatistic
-from evalharness.stats.influence import Linearized, difference, interval_on_scale, mean_of
+from evalharness.stats.influence import Linearized, difference, mean_of
+from evalharness.stats.rates import share_interval
 from evalharness.stats.undefined import Cause, Undefined
 
 
@@ -151,7 +151,7 @@ def intra_rater(
 ) -> IntraRater:
     """Return the agreement of first and second looks (n,), all raters together, clustered by `groups`."""
     x, y = paired(first, second)
-    changed = interval_on_scale(mean_interval((x != y).astype(np.float64), groups, level), Scale.LOGIT)
+    changed = share_interval((x != y).astype(np.float64), groups, level)
     found = statistic(x, y)
     return IntraRater(found.estimate(groups, level=level), changed, int(np.unique(np.asarray(raters)).size))
 

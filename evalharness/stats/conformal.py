@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from evalharness.stats.arrays import FloatArray, group_codes, paired, vector
-from evalharness.stats.clustered import group_sums, mean_interval
-from evalharness.stats.estimate import Estimate
+from evalharness.stats.clustered import group_sums
+from evalharness.stats.estimate import Estimate, undefined
+from evalharness.stats.folds import assign_folds
+from evalharness.stats.rates import wilson_clustered
 from evalharness.stats.unfitted import Unfitted
 
 Snap = Literal["inward", "outward"]
@@ -107,17 +109,34 @@ def calibration_groups_needed(level: float) -> int:
     return math.ceil(level / (1.0 - level) - 1e-9)
 
 
-def observed_coverage(
-    low: ArrayLike,
-    high: ArrayLike,
+def held_out_coverage(
+    predicted: ArrayLike,
     labels: ArrayLike,
     groups: ArrayLike | None = None,
+    *,
+    level: float = 0.9,
     confidence: float = 0.95,
+    folds: int = 10,
+    seed: int = 0,
 ) -> Estimate:
-    """Return the share of labels (n,) within [low, high], clustered: the check on data that calibrated nothing."""
-    y = vector(labels, "labels")
-    inside = (np.asarray(low) <= y + 1e-12) & (y <= np.asarray(high) + 1e-12)
-    return mean_interval(inside.astype(np.float64), groups, confidence)
+    """Return the share of labels (n,) within half-widths that the other folds of groups gave, with its interval.
+
+    predicted: (n,) cross-fitted. The half-width of :func:`split_conformal` holds its level on the items that it was
+    made from by construction; these here were not made from the item's group. Undefined where a fold leaves too few
+    groups for a half-width. The interval is Wilson's, clustered.
+    """
+    f, y = paired(predicted, labels)
+    codes, count = group_codes(groups, y.size)
+    fold = assign_folds(codes, y.size, folds=folds, seed=seed)
+    if isinstance(fold, Unfitted):
+        return undefined(fold.reason, n=y.size, groups=count, level=confidence)
+    inside: FloatArray = np.zeros(y.size)
+    for held in (fold == number for number in np.unique(fold)):
+        ranges = split_conformal(f[~held], y[~held], codes[~held], level=level)
+        if isinstance(ranges, Unfitted):
+            return undefined(ranges.reason, n=y.size, groups=count, level=confidence)
+        inside[held] = np.abs(y[held] - f[held]) <= ranges.quantile + 1e-12
+    return wilson_clustered(inside, codes, confidence)
 
 
 def _spreads(spread: ArrayLike | None, like: FloatArray) -> FloatArray:

@@ -19,11 +19,12 @@ from numpy.typing import ArrayLike
 from evalharness.errors import InputError, Problem
 from evalharness.stats.arrays import FloatArray, IntArray, group_codes
 from evalharness.stats.categories import cross_table
-from evalharness.stats.clustered import Scale, mean_interval
+from evalharness.stats.clustered import Scale
 from evalharness.stats.estimate import Estimate, undefined
-from evalharness.stats.influence import Linearized, interval_on_scale
+from evalharness.stats.influence import Linearized
 from evalharness.stats.kappa import kappa_cells
 from evalharness.stats.pairs import within_group_pairs
+from evalharness.stats.rates import share_interval
 from evalharness.stats.undefined import Undefined
 
 FIRST, TIE, SECOND = 1, 0, -1
@@ -122,9 +123,8 @@ def swap_consistency(
     changed = a != -b
     first, second = (a == FIRST) & (b == FIRST), (a == SECOND) & (b == SECOND)
     positional = int(first.sum() + second.sum())
-    share = mean_interval(changed.astype(np.float64), groups, level)
     return SwapConsistency(
-        inconsistent=interval_on_scale(share, Scale.LOGIT),
+        inconsistent=share_interval(changed.astype(np.float64), groups, level),
         consistent_count=int((~changed).sum()),
         first_count=int(first.sum()),
         second_count=int(second.sum()),
@@ -169,7 +169,7 @@ def _agreement(a: IntArray, b: IntArray, groups: IntArray, level: float) -> Pair
 def _share(same: np.ndarray, groups: IntArray, level: float) -> Estimate:
     if same.size == 0:
         return undefined("no pair of votes", level=level)
-    return interval_on_scale(mean_interval(same.astype(np.float64), groups, level), Scale.LOGIT)
+    return share_interval(same.astype(np.float64), groups, level)
 
 
 def _symmetric_kappa(a: IntArray, b: IntArray, q: int, groups: IntArray, level: float) -> Estimate:

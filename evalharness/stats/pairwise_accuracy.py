@@ -59,8 +59,13 @@ class CrossFitted:
     in_sample: float | None
 
 
-def pairwise_accuracy(metric: ArrayLike, human: ArrayLike, *, epsilon: float = 0.0) -> Statistic:
+def pairwise_accuracy(
+    metric: ArrayLike, human: ArrayLike, *, epsilon: float = 0.0, copies: IntArray | None = None
+) -> Statistic:
     """Return acc_eq over all pairs of items.
+
+    copies: (n,) how often each item counts; a pair then counts as often as the product of both, and an item makes no
+    pair with itself.
 
     >>> round(pairwise_accuracy([2, 1, 1.5, 5, 3], [1, 2, 2, 3, 4]).value, 3)
     0.6
@@ -68,15 +73,24 @@ def pairwise_accuracy(metric: ArrayLike, human: ArrayLike, *, epsilon: float = 0
     x, y = paired(metric, human)
     if x.size < 2:
         return Undefined(Cause.TOO_FEW if x.size else Cause.EMPTY, x.size)
-    counts = pair_counts(x, y, epsilon)
-    right = (counts.concordant + counts.tied_both) / (x.size - 1)
-    value = float(right.mean())
-    return Linearized(value, 2.0 * (right - value), scale=Scale.LOGIT, bounds=(0.0, 1.0))
+    w = np.ones_like(x) if copies is None else copies.astype(np.float64)
+    every = np.arange(x.size)
+    rows, first = (every, every) if copies is None else (np.repeat(every, copies), np.cumsum(copies) - copies)
+    counts = pair_counts(x[rows], y[rows], epsilon)
+    # Of an item's copies all have the same counts; its other copies, tied with it on both sides, are no pairs.
+    right = (counts.concordant + counts.tied_both)[first] - (w - 1.0)
+    base = w.sum() - w
+    pairs = float(w @ base)
+    value = float(w @ right) / pairs
+    influence = 2.0 * x.size * w * (right - value * base) / pairs
+    return Linearized(value, influence, scale=Scale.LOGIT, bounds=(0.0, 1.0))
 
 
-def tau_23(metric: ArrayLike, human: ArrayLike, *, epsilon: float = 0.0) -> Statistic:
-    """Return tau_23 = 2 acc_eq - 1."""
-    found = pairwise_accuracy(metric, human, epsilon=epsilon)
+def tau_23(
+    metric: ArrayLike, human: ArrayLike, *, epsilon: float = 0.0, copies: IntArray | None = None
+) -> Statistic:
+    """Return tau_23 = 2 acc_eq - 1; ``copies`` as in :func:`pairwise_accuracy`."""
+    found = pairwise_accuracy(metric, human, epsilon=epsilon, copies=copies)
     if isinstance(found, Undefined):
         return found
     return Linearized(2.0 * found.value - 1.0, 2.0 * found.influence, scale=Scale.FISHER, bounds=(-1.0, 1.0))

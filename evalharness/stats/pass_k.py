@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from evalharness.stats.arrays import FloatArray, paired
-from evalharness.stats.clustered import mean_interval
 from evalharness.stats.estimate import Estimate, undefined
+from evalharness.stats.rates import share_interval
 
 
 def pass_all(successes: int, trials: int, k: int) -> float:
@@ -46,7 +46,9 @@ def pass_k(
 
     successes, trials: (T,) counts by task; tasks with fewer than k trials have no estimate and are left out.
     clusters: (T,) what tasks belong together; every task by itself where absent. The trials of a task are one
-    observation, so that repeating a task does not make the interval shorter than the number of tasks allows.
+    observation, so that repeating a task does not make the interval shorter than the number of tasks allows. The
+    interval is made in log odds, since near 0 and 1 Student's own holds far less than it says (simulated: .70 for a
+    pass@3 of .9 over 8 tasks); where all tasks have none or all, it is Wilson's.
     """
     won, made = paired(successes, trials)
     if k < 1:
@@ -58,7 +60,7 @@ def pass_k(
         return undefined(f"no task has {k} trials", level=level)
     values = _values(won[enough], made[enough], k, anyone)
     groups = None if clusters is None else np.asarray(clusters)[enough]
-    return mean_interval(values, groups, level).clipped(0.0, 1.0)
+    return share_interval(values, groups, level)
 
 
 def _values(won: FloatArray, made: FloatArray, k: int, anyone: bool) -> FloatArray:

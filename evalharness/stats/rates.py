@@ -9,8 +9,9 @@ from numpy.typing import ArrayLike
 from scipy.special import bdtr, bdtrc, betaincinv, gammaln, ndtri, xlog1py, xlogy
 
 from evalharness.stats.arrays import FloatArray, vector
-from evalharness.stats.clustered import cr1_standard_error, t_quantile
+from evalharness.stats.clustered import Scale, cr1_standard_error, mean_interval, t_quantile
 from evalharness.stats.estimate import Estimate, point, undefined
+from evalharness.stats.influence import interval_on_scale
 from evalharness.stats.significance import Alternative, Significance, untestable
 
 # Outcomes whose probability equals the observed one but for rounding belong to the tail (as in R's binom.test).
@@ -72,6 +73,17 @@ def wilson_from_error(rate: float, se: float, *, n: int, groups: int, level: flo
     low, high = _wilson_bounds(rate, effective, t_quantile(0.5 + level / 2, groups - 1))
     method = f"Wilson, clustered (effective n {effective:.1f})+t({groups - 1})"
     return Estimate(rate, se, low, high, level, method, n, groups, None)
+
+
+def share_interval(values: ArrayLike, groups: ArrayLike | None = None, level: float = 0.95) -> Estimate:
+    """Return the mean of `values` (n,) within 0..1 with its clustered interval in log odds.
+
+    Where all values are 0, or all are 1, log odds don't exist and the interval is :func:`wilson_clustered`.
+    """
+    y = _unit_values(values)
+    if y.size and y.min() == y.max() and float(y[0]) in (0.0, 1.0):
+        return wilson_clustered(y, groups, level)
+    return interval_on_scale(mean_interval(y, groups, level), Scale.LOGIT)
 
 
 def binomial_test(

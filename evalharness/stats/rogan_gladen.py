@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
+from evalharness.stats.arrays import BoolArray, FloatArray
+from evalharness.stats.clustered import cr1_standard_error, t_quantile
 from evalharness.stats.estimate import Estimate, undefined
 
 _METHOD = "Rogan-Gladen, Lee et al. interval"
@@ -37,12 +41,13 @@ class JudgeCounts:
                 raise ValueError(f"{part} of {whole} is no count")
 
 
-def rogan_gladen(counts: JudgeCounts, level: float = 0.95) -> Estimate:
+def rogan_gladen(counts: JudgeCounts, level: float = 0.95, *, widening: float = 1.0) -> Estimate:
     """Return theta = (p + q0 - 1) / (q0 + q1 - 1), cut to 0..1, with the interval of Lee et al. (arXiv 2511.21140).
 
     The interval counts the noise of the judge's rate p AND of specificity q0 and sensitivity q1: each is shrunk as
     Agresti and Coull do (p by z^2/2 successes in z^2, q0 and q1 by 1 in 2), shifted by the bias of the ratio and cut
-    to 0..1. Undefined for a judge that is no better than chance: then its rate says nothing about the true one.
+    to 0..1. ``widening`` multiplies the half-width, for items that are alike within groups. Undefined for a judge that
+    is no better than chance: then its rate says nothing about the true one.
     """
     n = counts.n + counts.negatives + counts.positives_labelled
     if counts.n == 0 or counts.negatives == 0 or counts.positives_labelled == 0:
@@ -56,8 +61,53 @@ def rogan_gladen(counts: JudgeCounts, level: float = 0.95) -> Estimate:
         reason = "sensitivity plus specificity is at most 1: the judge is no better than chance"
         return undefined(reason, n=n, groups=n, level=level, method=_METHOD)
     value = min(1.0, max(0.0, (counts.positives / counts.n + q0 - 1) / (q0 + q1 - 1)))
-    low, high = _bounds(counts, shrunk0, shrunk1, z)
+    low, high = _bounds(counts, shrunk0, shrunk1, z, widening)
     return Estimate(value, None, low, high, level, _METHOD, n, n, None)
+
+
+def clustered_rogan_gladen(
+    said: BoolArray,
+    good: BoolArray,
+    said_rest: BoolArray,
+    groups: ArrayLike,
+    rest_groups: ArrayLike,
+    level: float = 0.95,
+) -> Estimate:
+    """Return :func:`rogan_gladen` for items that are alike within groups.
+
+    said, good: (n,) what the judge and the label say of labelled items; said_rest: (N,) what the judge says of all
+    others; groups (n,) and rest_groups (N,) codes from one numbering. The interval is widened by the CR1 error of the
+    linearised ratio, groups with labelled and other items being one cluster, over its error without groups, and by
+    Student's quantile with the labelled groups less one over the normal one.
+    """
+    counts = JudgeCounts(
+        int(said_rest.sum()), said_rest.size, int((~said & ~good).sum()), int((~good).sum()),
+        int((said & good).sum()), int(good.sum()),
+    )  # fmt: skip
+    plain = rogan_gladen(counts, level)
+    own, others = np.asarray(groups), np.asarray(rest_groups)
+    labelled = int(np.unique(own).size)
+    if plain.value is None or labelled < 2:
+        return plain
+    influence = _influence(counts, plain.value, said, good, said_rest)
+    clustered, count = cr1_standard_error(influence, np.concatenate([own, others]))
+    alone, _ = cr1_standard_error(influence)
+    ratio = 1.0 if not clustered or not alone else max(1.0, clustered / alone)
+    student = t_quantile(0.5 + level / 2, labelled - 1) / float(ndtri(0.5 + level / 2))
+    found = rogan_gladen(counts, level, widening=ratio * student)
+    return replace(found, se=clustered, groups=count, method=f"{_METHOD}, clustered, t({labelled - 1})")
+
+
+def _influence(
+    counts: JudgeCounts, theta: float, said: BoolArray, good: BoolArray, said_rest: BoolArray
+) -> FloatArray:
+    """Return influence values of the labelled (n,) and then of the other items (N,)."""
+    q0, q1 = counts.true_negatives / counts.negatives, counts.true_positives / counts.positives_labelled
+    specific = np.where(good, 0.0, (~said - q0) / counts.negatives)
+    sensitive = np.where(good, (said - q1) / counts.positives_labelled, 0.0)
+    rate = (said_rest - counts.positives / counts.n) / counts.n
+    parts = np.concatenate([(1 - theta) * specific - theta * sensitive, rate])
+    return np.asarray(parts * parts.size / (q0 + q1 - 1))
 
 
 def label_allocation(labels: int, rate: float, variance_ratio: float = 1.0) -> tuple[int, int]:
@@ -72,15 +122,15 @@ def label_allocation(labels: int, rate: float, variance_ratio: float = 1.0) -> t
     return labels - good, good
 
 
-def _bounds(counts: JudgeCounts, q0: float, q1: float, z: float) -> tuple[float, float]:
+def _bounds(counts: JudgeCounts, q0: float, q1: float, z: float, widening: float) -> tuple[float, float]:
     n, m0, m1 = counts.n + z * z, counts.negatives + 2, counts.positives_labelled + 2
     p = (counts.positives + z * z / 2) / n
     theta = (p + q0 - 1) / (q0 + q1 - 1)
     noise0, noise1 = q0 * (1 - q0) / m0, q1 * (1 - q1) / m1
     shift = 2 * z * z * (theta * noise1 - (1 - theta) * noise0)
     se = math.sqrt(p * (1 - p) / n + (1 - theta) ** 2 * noise0 + theta**2 * noise1) / (q0 + q1 - 1)
-    centre = theta + shift
-    return _unit(centre - z * se), _unit(centre + z * se)
+    centre, half = theta + shift, z * se * widening
+    return _unit(centre - half), _unit(centre + half)
 
 
 def _unit(value: float) -> float:

@@ -51,7 +51,7 @@ def test_ceiling_and_baselines_stand_beside_the_judge(folder: Path, tmp_path: Pa
 
 
 def test_every_named_statistic_has_a_value_or_a_reason(folder: Path, tmp_path: Path) -> None:
-    from evalharness.analysis.agreement.sides import STATISTICS
+    from evalharness.analysis.agreement.names import STATISTICS
 
     rows = agree(folder, tone_labels(tmp_path), "--all", "--json").json["rows"]
     found = {row["statistic"] for row in rows if row["scorer"] == "j"}
@@ -216,6 +216,18 @@ def test_slices_and_groupings(folder: Path, tmp_path: Path) -> None:
     assert figure(chosen, "j", "pearson", grouping="by_system")["undefined"] == 0
 
 
+def test_a_dialogue_that_is_not_there_is_one_problem_however_many_rows_name_it(
+    folder: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "l.csv"
+    rows = [f"{name},1,tone,{rater},3" for name in ("d0", "gone", "d1") for rater in "abc"]
+    path.write_text("\n".join(["dialogue,turn,criterion,rater,value", *rows]) + "\n", encoding="utf-8")
+    ran = agree(folder, path)
+    assert ran.code == 2
+    assert ran.err.count("there is no dialogue") == 1
+    assert "l.csv:5: there is no dialogue 'gone' in the run; 3 rows name it" in ran.err
+
+
 def divided_labels(path: Path) -> Path:
     """The rater follows the judge on system s1 and not on s0."""
     rows = [
@@ -274,6 +286,20 @@ def test_intervals_by_resampling_are_labelled(folder: Path, tmp_path: Path, name
         assert now["low"] == pytest.approx(before["low"], abs=0.25)
     constant = figure(other, "baseline:constant", "cohen_kappa_quadratic")
     assert constant["low"] is None
+
+
+def test_names_and_counts_are_whole_in_a_narrow_window(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = ["--statistic", "spearman,cohen_kappa,gwet_ac1"]
+    for width, intervals in (("72", 1), ("92", 2), ("120", 3)):
+        monkeypatch.setenv("COLUMNS", width)
+        lines = agree(folder, tone_labels(tmp_path), *chosen).out.splitlines()
+        (pairwise,) = [line for line in lines if line.startswith("human:pairwise")]
+        assert pairwise.count("[") == intervals
+        assert pairwise.split()[-2:] == ["40", "40"]
+        assert max(map(len, lines)) <= int(width)
+        assert any("have all intervals" in line for line in lines) == (intervals < 3)
 
 
 def test_the_chosen_grouping_is_shown_and_named(folder: Path, tmp_path: Path) -> None:

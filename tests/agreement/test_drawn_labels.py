@@ -59,7 +59,18 @@ def test_agreement_is_weighted_and_says_so(folder: Path, labels: Path) -> None:
     same = np.array([human(i) == judged(i) for i in DRAWN])
     assert share["value"] == pytest.approx(np.average(same, weights=weight))
     assert (share["n"], share["weighted"]) == (len(DRAWN), True)
-    assert figure(ran, "j", "pairwise_accuracy")["weighted"] is False
+    i, j = np.triu_indices(len(DRAWN), 1)
+    judge_values, human_values = (np.array([side(d) for d in DRAWN]) for side in (judged, human))
+    alike = np.sign(judge_values[i] - judge_values[j]) == np.sign(human_values[i] - human_values[j])
+    ordered = figure(ran, "j", "pairwise_accuracy")
+    assert ordered["value"] == pytest.approx(np.average(alike, weights=weight[i] * weight[j]))
+    assert (ordered["n"], ordered["weighted"]) == (len(DRAWN), True)
+    near = figure(ran, "j", "exact")
+    assert (near["value"], near["n"], near["weighted"]) == (pytest.approx(share["value"]), len(DRAWN), True)
+    fives = human_values == 5
+    found = figure(ran, "j", "recall:5")
+    assert found["value"] == pytest.approx(np.average(same[fives], weights=weight[fives]))
+    assert (found["n"], found["weighted"]) == (int(fives.sum()), True)
     assert figure(ran, "j", "bowker")["weighted"] is False
     bias = figure(ran, "j", "bland_altman_bias")
     gaps = np.array([judged(i) - human(i) for i in DRAWN])
@@ -127,7 +138,10 @@ def test_debiased_mean_uses_the_probabilities(folder: Path, labels: Path, tmp_pa
         assert "weighted" in debiased["method"]
         assert debiased["low"] <= truth <= debiased["high"], name
         assert found[name]["human_only"]["method"].startswith("weighted labels")
-    assert any("curve and means are weighted" in note for note in found["notes"])
+    assert any(
+        "curve, means, calibration error, reliability and scores are weighted" in note
+        for note in found["notes"]
+    )
     plain = run("calibrate", folder, "-l", labels, "--unweighted", "--json", "-o", out)
     (naive,) = plain.json["calibrations"]
     assert naive["mean"]["debiased"]["high"] < truth

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from evalharness.analysis.agreement.names import ALIASES, STATISTICS
 from evalharness.analysis.agreement.rows import shown_statistics
 from evalharness.analysis.agreement.scales import Scale
-from evalharness.analysis.agreement.sides import ALIASES, STATISTICS
 from evalharness.core.features import FEATURES
 from evalharness.data.labels.read import SHAPES
 

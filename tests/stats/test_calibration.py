@@ -1,3 +1,5 @@
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -101,17 +103,51 @@ def test_calibrated_predictions_sit_at_the_noise_floor() -> None:
     assert off.ece.low > off.noise_floor
 
 
-def test_interval_of_a_clear_error_covers() -> None:
-    """True ECE .2 (predictions .2 too high in every bin): coverage of the BCa interval, 40 groups."""
+@pytest.mark.parametrize("off", [0.0, 0.05, 0.2])
+def test_interval_of_the_error_covers(off: float) -> None:
+    """Predictions that are right, slightly and clearly too high in every bin; 40 groups."""
     covered = 0
     for seed in range(100):
         rng = np.random.default_rng(seed)
         groups = np.repeat(np.arange(40), 5)
-        rate = np.clip(0.45 + 0.15 * rng.normal(size=40), 0.05, 0.75)[groups]
+        rate = np.array([0.1, 0.3, 0.5, 0.7])[rng.integers(0, 4, 200)]
         y = (rng.random(200) < rate).astype(float)
-        result = calibration_error(rate + 0.2, y, groups, bins=4, draws=500, seed=seed)
-        covered += result.ece.low <= 0.2 <= result.ece.high
-    assert covered >= 88
+        result = calibration_error(rate + off, y, groups, bins=4, draws=300, seed=seed)
+        covered += result.ece.low <= off <= result.ece.high
+    assert covered >= 89
+
+
+def test_whole_weights_are_items_that_often() -> None:
+    p, y = drawn(120)
+    p = np.round(p, 1)
+    w = 1 + np.arange(120) % 3
+    rows, groups = np.repeat(np.arange(120), w), np.arange(120) // 4
+    weighted = calibration_error(p, y, groups, weights=w, draws=200)
+    repeated = calibration_error(p[rows], y[rows], groups[rows], draws=200)
+    for found, wanted in (
+        (weighted.ece, repeated.ece),
+        (weighted.bias, repeated.bias),
+        (brier(p, y, groups, weights=w), brier(p[rows], y[rows], groups[rows])),
+    ):
+        assert (found.value, found.low, found.high) == pytest.approx((wanted.value, wanted.low, wanted.high))
+    assert weighted.largest == pytest.approx(repeated.largest)
+    assert asdict(murphy(p, y, 5, w)) == pytest.approx(asdict(murphy(p[rows], y[rows], 5)))
+    bins = zip(
+        reliability_bins(p, y, groups, weights=w, bins=5),
+        reliability_bins(p[rows], y[rows], groups[rows], bins=5),
+        strict=True,
+    )
+    for one, other in bins:
+        assert (one.predicted, one.observed.value, one.observed.low) == pytest.approx(
+            (other.predicted, other.observed.value, other.observed.low)
+        )
+    index, spread = (4 * p).astype(int), np.tile([0.1, 0.2, 0.4, 0.2, 0.1], (120, 1))
+    score = ranked_probability_score(spread, index, groups, weights=w)
+    assert score.value == pytest.approx(
+        ranked_probability_score(spread[rows], index[rows], groups[rows]).value
+    )
+    with pytest.raises(ValueError, match="positive"):
+        brier(p, y, weights=0 * w)
 
 
 def test_scores_on_any_scale() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from evalharness.stats.conformal import (
     Conformal,
     calibration_groups_needed,
-    observed_coverage,
+    held_out_coverage,
     split_conformal,
 )
 from evalharness.stats.unfitted import Unfitted
@@ -122,7 +122,14 @@ def test_spread_makes_wavering_items_wider() -> None:
         fit.interval([0.0], spread=[0.0])
 
 
-def test_observed_coverage_is_clustered() -> None:
-    estimate = observed_coverage([0, 0, 0, 0], [1, 1, 1, 1], [0.5, 1.0, 2.0, 0.0], ["a", "a", "b", "b"])
-    assert estimate.value == 0.75
-    assert estimate.groups == 2
+def test_held_out_coverage_is_that_of_half_widths_from_other_groups() -> None:
+    """Nine groups make a 90 % range of their largest residual, so of ten groups only the largest one is outside."""
+    groups = np.repeat(np.arange(10), 2)
+    residuals = np.array([0.1, 0.2] * 9 + [3.0, 4.0])
+    found = held_out_coverage(np.zeros(20), residuals, groups)
+    assert (found.value, found.groups) == (0.9, 10)
+    assert found.low < 0.9 < found.high < 1.0
+    few = held_out_coverage(np.zeros(9), np.ones(9))
+    assert few.value is None
+    assert "at least 9 calibration groups, got 8" in few.undefined
+    assert held_out_coverage([0.0], [1.0]).undefined == "needs at least two groups to hold one out"

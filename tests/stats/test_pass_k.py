@@ -37,6 +37,14 @@ def test_clusters_of_tasks_widen_the_interval():
     assert together.se > alone.se
 
 
+def test_intervals_stay_within_their_scale_and_have_a_width_at_its_end():
+    high = pass_k([5, 5, 4], [5, 5, 5], 1)
+    assert 0.0 < high.low < high.value < high.high < 1.0
+    perfect = pass_k([5] * 10, [5] * 10, 1)
+    assert perfect.value == perfect.high == 1.0
+    assert 0.6 < perfect.low < 0.75
+
+
 def test_tasks_with_fewer_trials_have_no_estimate():
     found = pass_k([2, 1], [2, 1], 2)
     assert (found.value, found.n) == (1.0, 1)

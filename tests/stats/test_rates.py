@@ -7,6 +7,7 @@ from evalharness.stats.rates import (
     binomial_pmf,
     binomial_test,
     clopper_pearson,
+    share_interval,
     upper_rate_bound,
     wilson,
     wilson_clustered,
@@ -105,3 +106,14 @@ def test_single_group_has_no_interval() -> None:
     assert estimate.value == pytest.approx(2 / 3)
     assert estimate.low is None
     assert "single group" in estimate.method
+
+
+def test_a_share_of_everything_still_has_an_interval() -> None:
+    groups = np.repeat(np.arange(12), 3)
+    everything = share_interval(np.ones(36), groups)
+    assert everything == wilson_clustered(np.ones(36), groups)
+    assert 0.7 < everything.low < everything.high == 1.0
+    some = share_interval(np.arange(36) % 3 > 0, np.arange(36))
+    assert some.method == "CR1+t(35), logit scale"
+    assert 0.0 < some.low < some.value < some.high < 1.0
+    assert share_interval(np.full(6, 0.5)).low is None

@@ -3,7 +3,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalharness.stats.rogan_gladen import JudgeCounts, label_allocation, rogan_gladen
+from evalharness.stats.rogan_gladen import (
+    JudgeCounts,
+    clustered_rogan_gladen,
+    label_allocation,
+    rogan_gladen,
+)
 
 
 def test_published_interval() -> None:
@@ -69,3 +74,50 @@ def test_coverage() -> None:
         estimate = rogan_gladen(counts)
         covered += estimate.low <= 0.7 <= estimate.high
     assert 0.94 <= covered / 600 <= 0.99
+
+
+def test_items_that_are_alike_widen_the_interval() -> None:
+    """Copies of an item tell no more than the item; with items of their own it is Lee's interval and Student's t."""
+    rng = np.random.default_rng(8)
+    good, rest = rng.random(200) < 0.6, rng.random(900) < 0.6
+    said = np.where(rng.random(200) < 0.85, good, ~good)
+    alone = clustered_rogan_gladen(said, good, rest, np.arange(200), 200 + np.arange(900))
+    counts = JudgeCounts(
+        int(rest.sum()),
+        900,
+        int((~said & ~good).sum()),
+        int((~good).sum()),
+        int((said & good).sum()),
+        int(good.sum()),
+    )
+    plain = rogan_gladen(counts)
+    assert alone.value == plain.value
+    assert alone.high - alone.low == pytest.approx((plain.high - plain.low) * 1.9720 / 1.9600, rel=1e-3)
+    copied = clustered_rogan_gladen(
+        np.repeat(said, 4), np.repeat(good, 4), rest, np.repeat(np.arange(200), 4), 200 + np.arange(900)
+    )
+    assert copied.groups == 1100
+    assert copied.high - copied.low == pytest.approx(alone.high - alone.low, rel=0.1)
+    assert clustered_rogan_gladen(said, said, rest, np.zeros(200), np.ones(900)).method.startswith("Rogan")
+
+
+@pytest.mark.slow
+def test_clustered_coverage() -> None:
+    rng = np.random.default_rng(9)
+    held = plain_held = 0
+    for _ in range(400):
+        group = np.repeat(np.arange(200), 6)
+        rate = rng.beta(1.4, 0.6, 200)[group]
+        good = rng.random(1200) < rate
+        wrong = rng.random(1200) < rng.beta(0.6, 2.4, 200)[group]
+        said, chosen = good ^ wrong, group < 30
+        found = clustered_rogan_gladen(
+            said[chosen], good[chosen], said[~chosen], group[chosen], group[~chosen]
+        )
+        alone = clustered_rogan_gladen(
+            said[chosen], good[chosen], said[~chosen], np.arange(180), 180 + np.arange(1020)
+        )
+        held += found.low <= 0.7 <= found.high
+        plain_held += alone.low <= 0.7 <= alone.high
+    assert held / 400 >= 0.92
+    assert plain_held < held

@@ -11,6 +11,7 @@ import numpy as np
 
 from evalharness.analysis.agreement.contest import AgreeOptions, Contest, Entrant, contests, unchecked_columns
 from evalharness.analysis.agreement.drawing import notes_of
+from evalharness.analysis.agreement.extras import confusion_of
 from evalharness.analysis.agreement.humans import alt_rows, alt_verdict, ceiling_note, human_rows, judge_rows
 from evalharness.analysis.agreement.joining import WHOLE, Joined
 from evalharness.analysis.agreement.pairs import pair_rows
@@ -21,7 +22,6 @@ from evalharness.analysis.agreement.rows import (
     sample_rows,
     slice_rows,
 )
-from evalharness.analysis.agreement.sides import confusion_of
 from evalharness.analysis.agreement.table import ScoreTable, ratings_of
 from evalharness.analysis.agreement.types import (
     Agreement,
@@ -35,7 +35,7 @@ from evalharness.analysis.agreement.types import (
     Verdict,
 )
 from evalharness.analysis.agreement.words import summary, verdict_of
-from evalharness.stats.calibration import reliability_bins
+from evalharness.stats.calibration import reliability_bins, usual_bins
 from evalharness.stats.ceiling import rater_mean
 
 _MOST_DISAGREEMENTS = 20
@@ -156,13 +156,20 @@ def _scatters(contest: Contest) -> Iterator[Scatter]:
 
 
 def _reliability(contest: Contest, options: AgreeOptions) -> Iterator[Reliability]:
-    """For each judge on the labels' own bounded scale; of the labelled items as they are."""
+    """For each judge on the labels' own bounded scale."""
     for judge in contest.judges:
         low, high = judge.low, judge.high
         sides = contest.sides(judge).complete
         if judge.scale.nominal or not judge.scale.same or low is None or high is None or not sides.judge.size:
             continue
-        found = reliability_bins(sides.judge, sides.human, sides.groups, level=options.level)
+        found = reliability_bins(
+            sides.judge,
+            sides.human,
+            sides.groups,
+            weights=sides.copies,
+            bins=usual_bins(sides.judge.size),
+            level=options.level,
+        )
         bins = tuple(
             (b.predicted, float(b.observed.value or 0.0), b.observed.low, b.observed.high, b.n) for b in found
         )

@@ -19,23 +19,24 @@ from evalharness.stats.calibration import (
     murphy,
     ranked_probability_score,
     reliability_bins,
+    usual_bins,
 )
 from evalharness.stats.categories import code_labels
 from evalharness.stats.ceiling import majority, rater_mean
-from evalharness.stats.conformal import Conformal, observed_coverage, split_conformal
+from evalharness.stats.conformal import Conformal, held_out_coverage, split_conformal
 from evalharness.stats.debias import DebiasedMean, post_stratified_mean, ppi_mean, weighted_mean
 from evalharness.stats.estimate import Estimate
 from evalharness.stats.isotonic import Isotonic, cross_fitted_isotonic, fit_isotonic
 from evalharness.stats.labelled_sample import LabelledSample
 from evalharness.stats.ordinal_logit import cross_fitted_ordinal
-from evalharness.stats.rogan_gladen import JudgeCounts, rogan_gladen
+from evalharness.stats.rogan_gladen import clustered_rogan_gladen
 from evalharness.stats.unfitted import Unfitted
 
 CONFORMAL_LEVEL = 0.9
 _PENALTY = 0.01
 _WEIGHTED = (
-    "items were drawn with unequal probabilities: curve and means are weighted; calibration error, reliability, "
-    "scores and half-width are of the labelled items"
+    "items were drawn with unequal probabilities: curve, means, calibration error, reliability and scores are "
+    "weighted; the half-width is of the labelled items"
 )
 _NO_CORRECTION = "Rogan-Gladen is left out: it takes labels drawn at random"
 
@@ -46,7 +47,7 @@ class Calibrated:
 
     curve: the isotonic fit on all labelled items, (score, value) knots. raw, calibrated: errors before, and after by
     fits that had not seen the item's group. rps: ranked probability score of the cross-fitted ordinal logit. half_width
-    holds a new rating with probability :data:`CONFORMAL_LEVEL`; coverage is what it covered out of fold.
+    holds a new rating with probability :data:`CONFORMAL_LEVEL`; coverage is what half-widths from other groups covered.
     """
 
     scorer: str
@@ -84,8 +85,8 @@ def calibrate(
     """The calibration of one judge on one criterion; needs labels on the judge's own bounded scale.
 
     ``clusters`` names the cluster of every dialogue; ``probability`` (items of the contest,) with which each labelled
-    item had been drawn, None for a simple random sample. With it the curve and the means are weighted; the errors and
-    the half-width are of the labelled items.
+    item had been drawn, None for a simple random sample. With it everything is weighted but the half-width and the
+    ordinal fit, which are of the labelled items.
     """
     low, high = entrant.low, entrant.high
     if entrant.scale.nominal or not entrant.scale.same or low is None or high is None:
@@ -98,12 +99,12 @@ def calibrate(
     if isinstance(fit, Unfitted):
         return fit
     crossed = cross_fitted_isotonic(x, y, groups, weights=weights)
-    span = high - low
+    span, bins = high - low, usual_bins(x.size)
     notes = list(contest.drawing.notes(contest.criterion)) if probability is None else [_WEIGHTED]
     if isinstance(crossed, Unfitted):
         notes.append(f"not cross-fitted: {crossed.reason}")
     after = None if isinstance(crossed, Unfitted) else calibration_error(
-        (crossed - low) / span, (y - low) / span, groups, level=level
+        (crossed - low) / span, (y - low) / span, groups, weights=weights, bins=bins, level=level
     )  # fmt: skip
     conformal = (
         None if isinstance(crossed, Unfitted) else split_conformal(crossed, y, groups, level=CONFORMAL_LEVEL)
@@ -115,15 +116,16 @@ def calibrate(
         notes.append(_NO_CORRECTION)
     sample, rest = _sample(contest, entrant, table, column, clusters, np.asarray(kept), human)
     shown = (crossed if not isinstance(crossed, Unfitted) else x) if binary else x
+    chance = np.clip((shown - low) / span, 0.0, 1.0)
     return Calibrated(
         entrant.scorer, entrant.rubric, contest.criterion, column.column.signature, int(kept.sum()), low, high,
         _knots(fit),
-        calibration_error((x - low) / span, (y - low) / span, groups, level=level),
+        calibration_error((x - low) / span, (y - low) / span, groups, weights=weights, bins=bins, level=level),
         after,
-        reliability_bins(shown, y, groups, level=level),
-        _brier(shown, y, groups, low, span, level) if binary else None,
-        murphy(np.clip((shown - low) / span, 0, 1), (y - low) / span, 10) if binary else None,
-        _rps(contest, entrant, np.asarray(kept), level),
+        reliability_bins(shown, y, groups, weights=weights, bins=bins, level=level),
+        brier(chance, (y - low) / span, groups, level, weights) if binary else None,
+        murphy(chance, (y - low) / span, bins, weights) if binary else None,
+        _rps(contest, entrant, np.asarray(kept), weights, level),
         conformal.quantile if isinstance(conformal, Conformal) else None,
         _coverage(crossed, conformal, y, groups, level),
         _mean(sample, rest, entrant, kept, probability, low, high, level),
@@ -144,11 +146,9 @@ def _knots(fit: Isotonic) -> tuple[tuple[float, float], ...]:
     return tuple(dict.fromkeys([points[0], *inner, points[-1]]))
 
 
-def _brier(p: FloatArray, y: FloatArray, groups: IntArray, low: float, span: float, level: float) -> Estimate:
-    return brier(np.clip((p - low) / span, 0.0, 1.0), (y - low) / span, groups, level)
-
-
-def _rps(contest: Contest, entrant: Entrant, kept: BoolArray, level: float) -> Estimate | None:
+def _rps(
+    contest: Contest, entrant: Entrant, kept: BoolArray, weights: FloatArray | None, level: float
+) -> Estimate | None:
     levels = entrant.scale.levels
     ratings = entrant.ratings[kept]
     if len(levels) < 2 or not np.isin(ratings[~np.isnan(ratings)], levels).all():
@@ -161,7 +161,8 @@ def _rps(contest: Contest, entrant: Entrant, kept: BoolArray, level: float) -> E
     )
     if isinstance(probabilities, Unfitted):
         return None
-    return ranked_probability_score(probabilities, code_labels(voted[clear], levels), groups, level)
+    chosen = None if weights is None else weights[clear]
+    return ranked_probability_score(probabilities, code_labels(voted[clear], levels), groups, level, chosen)
 
 
 def _coverage(
@@ -173,8 +174,7 @@ def _coverage(
 ) -> Estimate | None:
     if isinstance(crossed, Unfitted) or not isinstance(conformal, Conformal):
         return None
-    low, high = conformal.interval(crossed)
-    return observed_coverage(low, high, y, groups, level)
+    return held_out_coverage(crossed, y, groups, level=CONFORMAL_LEVEL, confidence=level)
 
 
 def _sample(
@@ -230,9 +230,6 @@ def _mean(
 def _corrected(sample: LabelledSample, low: float, high: float, level: float) -> Estimate:
     """Rogan and Gladen's rate of a binary judge over the unlabelled items."""
     middle = (low + high) / 2
-    said, true = sample.judge >= middle, sample.labels >= middle
-    counts = JudgeCounts(
-        int((sample.rest >= middle).sum()), int(sample.rest.size), int((~said & ~true).sum()), int((~true).sum()),
-        int((said & true).sum()), int(true.sum()),
-    )  # fmt: skip
-    return rogan_gladen(counts, level)
+    said, good, rest = (np.asarray(values >= middle) for values in (sample.judge, sample.labels, sample.rest))
+    assert sample.groups is not None and sample.rest_groups is not None
+    return clustered_rogan_gladen(said, good, rest, sample.groups, sample.rest_groups, level)

@@ -238,7 +238,10 @@ def _judge(
 def _placer(
     placing: Placing, labels: Ratings, title: str, problems: list[Problem]
 ) -> Callable[[Value], float]:
-    fix = "Declare another scale with --scale LO..HI=LO..HI, or --scale any for rank statistics alone."
+    fix = (
+        "Declare the labels' own scale with --scale RUBRIC=LABELS, say --scale 1..5=0..2, "
+        "or --scale any for rank statistics alone."
+    )
 
     def place(value: Value) -> float:
         found = placing.place(value)

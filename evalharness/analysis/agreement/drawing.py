@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from evalharness.analysis.agreement.types import LEAVE_ONE_OUT
 from evalharness.stats.arrays import FloatArray, IntArray
 from evalharness.stats.averaging import Grouping
 from evalharness.stats.catalogue import PAIR_STATISTICS
 from evalharness.stats.weighting import copies_of, effective_size
 
-_SHARES_OF_PAIRS = frozenset({"pairwise_accuracy", "tau_23"})
+SHARES_OF_PAIRS = frozenset({"pairwise_accuracy", "tau_23"})
+"""Statistics in which a pair of items counts as often as the product of both; copies of one item are no pair."""
 REPEATABLE = frozenset(
     {
         "balanced_accuracy",
@@ -21,10 +23,15 @@ REPEATABLE = frozenset(
         "bland_altman_upper",
         "bland_altman_proportional_bias",
         "bland_altman_sd_ratio",
+        "exact",
+        "within_one",
     }
 )
-WEIGHTED = frozenset(PAIR_STATISTICS) - _SHARES_OF_PAIRS | REPEATABLE
-"""Statistics with a weighted form. The others see the drawn items alone: shares of pairs of items, and tests."""
+BY_REPEATING = frozenset(PAIR_STATISTICS) - SHARES_OF_PAIRS
+"""Statistics of two sides that are weighted by repeating items, raters among themselves too."""
+WEIGHTED = BY_REPEATING | SHARES_OF_PAIRS | REPEATABLE
+"""Statistics with a weighted form. The others see the drawn items alone: tests, and calibrated ties."""
+_OF_CLASSES = ("precision", "recall", "f1")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,12 +63,16 @@ class Drawing:
         """How often each item counts; None where all count alike."""
         return copies_of(self.chances) if self.weighs else None
 
-    def of(self, name: str, grouping: str) -> bool | None:
-        """Whether a figure is weighted; None where nothing calls for weights."""
+    def of(self, name: str, grouping: str, *, among: bool = False) -> bool | None:
+        """Whether a figure is weighted, ``among`` raters or not; None where nothing calls for weights."""
         if not self.unequal:
             return None
-        base = name.partition("_minus:")[0].removesuffix("_leave_one_out")
-        return self.weighs and base in WEIGHTED and grouping == Grouping.POOLED.value
+        base, _, other = name.partition("_minus:")
+        base, _, of_class = base.partition(":")
+        among = among or base.endswith("_leave_one_out") or other == LEAVE_ONE_OUT
+        known = BY_REPEATING if among else WEIGHTED
+        has_form = base.removesuffix("_leave_one_out") in known or (bool(of_class) and base in _OF_CLASSES)
+        return self.weighs and has_form and grouping == Grouping.POOLED.value
 
     def notes(self, criterion: str) -> Iterator[str]:
         """What readers have to know about the draw, in sentences."""
@@ -76,8 +87,8 @@ class Drawing:
         if copies is not None:
             yield (
                 f"{head}. Figures over all items are weighted by 1 / probability and tell as much as about "
-                f"{effective_size(copies):.0f} items drawn at random; the others (pairwise accuracy, tests, by group "
-                "or system, classes, the alternative annotator test) are of the labelled items alone."
+                f"{effective_size(copies):.0f} items drawn at random; the others (tests, by group or system, "
+                "tie-calibrated accuracy, the alternative annotator test) are of the labelled items alone."
             )
         elif self.use:
             yield (

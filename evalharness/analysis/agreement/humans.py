@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from evalharness.analysis.agreement.contest import AgreeOptions, Contest, Entrant, interchangeable
-from evalharness.analysis.agreement.drawing import WEIGHTED
+from evalharness.analysis.agreement.drawing import BY_REPEATING
+from evalharness.analysis.agreement.measuring import pair_function
+from evalharness.analysis.agreement.names import EXTRA, ON_MAJORITY
 from evalharness.analysis.agreement.rows import leading, plain_row
-from evalharness.analysis.agreement.sides import EXTRA, ON_MAJORITY, pair_function
 from evalharness.analysis.agreement.types import AMONG, INTRA, LEAVE_ONE_OUT, PAIRWISE, AltVerdict, Kind, Row
 from evalharness.stats.alt_test import AltTest, Closeness, alternative_annotator_test
 from evalharness.stats.arrays import FloatArray, IntArray
@@ -82,7 +83,7 @@ def _left_out(
     levels: tuple[float, ...],
     level: float,
 ) -> LeaveOneOut | None:
-    if copies is not None and name in WEIGHTED:
+    if copies is not None and name in BY_REPEATING:
         rows = repeated(copies)
         again = None if judge is None else judge[rows]
         found = _left_out(ratings[rows], function, again, groups[rows], None, name, levels, level)
@@ -138,7 +139,7 @@ def _ceiling_rows(
     if name in ON_MAJORITY and not np.isin(ratings[~np.isnan(ratings)], levels).all():
         return
     found = pairwise_ceiling(ratings, function, groups, level=options.level).estimate
-    if copies is not None and name in WEIGHTED:
+    if copies is not None and name in BY_REPEATING:
         rows = repeated(copies)
         again = pairwise_ceiling(ratings[rows], function, groups[rows], level=options.level).estimate
         found = _counted(again, found)
@@ -201,7 +202,7 @@ def _row(contest: Contest, scorer: str, name: str, estimate: Estimate) -> Row:
         reason=estimate.undefined or "",
         kind=Kind.HUMAN,
         unit=contest.labels.unit,
-        weighted=None if scorer == INTRA else contest.drawing.of(name, Grouping.POOLED.value),
+        weighted=None if scorer == INTRA else contest.drawing.of(name, Grouping.POOLED.value, among=True),
     )
 
 

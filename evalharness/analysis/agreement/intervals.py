@@ -6,15 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from enum import StrEnum
 
-from evalharness.analysis.agreement.sides import (
-    EXTRA,
-    ON_MAJORITY,
-    Measured,
-    Sides,
-    in_our_words,
-    pair_function,
-    weighted_function,
-)
+from evalharness.analysis.agreement.measured import Measured, in_our_words
+from evalharness.analysis.agreement.measuring import pair_function, weighted_function
+from evalharness.analysis.agreement.names import EXTRA, ON_MAJORITY
+from evalharness.analysis.agreement.sides import Sides
 from evalharness.stats.arrays import IntArray
 from evalharness.stats.estimate import Estimate
 from evalharness.stats.influence import NO_VARIATION, Statistic

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -244,22 +244,23 @@ def _text(value: Json) -> str:
 def _missing(
     wanted: _Wanted, labels: Sequence[RawLabel], pairs: Sequence[RawPair], key: str
 ) -> Iterator[Problem]:
+    """One problem for each dialogue that is not there, at the first row that names it."""
     by = "" if key == "id" else f" by {key}"
     fix = "Name the dialogues of the run; --key joins by something else than the id."
-    for label in labels:
-        if label.dialogue in wanted.labels:
+    named: list[tuple[str, RawLabel | RawPair]] = [
+        (label.dialogue, label) for label in labels if label.dialogue in wanted.labels
+    ]
+    named += [
+        (name, pair) for pair in pairs for name in (pair.dialogue_a, pair.dialogue_b) if name in wanted.pairs
+    ]
+    rows = Counter(name for name, _ in named)
+    for name, row in named:
+        count = rows.pop(name, 0)
+        if count:
+            more = f"; {count:,} rows name it" if count > 1 else ""
             yield Problem(
-                f"there is no dialogue {quoted(label.dialogue)} in the run{by}",
-                label.source,
-                label.line,
-                fix=fix,
+                f"there is no dialogue {quoted(name)} in the run{by}{more}", row.source, row.line, fix=fix
             )
-    for pair in pairs:
-        for name in (pair.dialogue_a, pair.dialogue_b):
-            if name in wanted.pairs:
-                yield Problem(
-                    f"there is no dialogue {quoted(name)} in the run{by}", pair.source, pair.line, fix=fix
-                )
 
 
 def _duplicates(placed: Iterable[PlacedLabel]) -> Iterator[Problem]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from evalharness.analysis.agreement.sides import known_statistic
+from evalharness.analysis.agreement.names import known_statistic
 from evalharness.analysis.agreement.types import Kind, Row
 from evalharness.errors import Problem, UsageError
 

@@ -10,21 +10,13 @@ from itertools import combinations
 import numpy as np
 
 from evalharness.analysis.agreement.contest import AgreeOptions, Contest, Entrant
+from evalharness.analysis.agreement.extras import rates_of
 from evalharness.analysis.agreement.intervals import with_interval
+from evalharness.analysis.agreement.measured import Measured
+from evalharness.analysis.agreement.measuring import measure, pair_function, weighted_function
+from evalharness.analysis.agreement.names import EXTRA, ON_MAJORITY, ON_NOMINAL, RANK, STATISTICS
 from evalharness.analysis.agreement.scales import Scale
-from evalharness.analysis.agreement.sides import (
-    EXTRA,
-    ON_MAJORITY,
-    ON_NOMINAL,
-    RANK,
-    STATISTICS,
-    Measured,
-    Sides,
-    confusion_of,
-    measure,
-    pair_function,
-    weighted_function,
-)
+from evalharness.analysis.agreement.sides import Sides
 from evalharness.analysis.agreement.types import LENGTH, Kind, Row
 from evalharness.stats.arrays import BoolArray, FloatArray
 from evalharness.stats.averaging import Grouping, compare_by_group, compare_pooled
@@ -143,7 +135,7 @@ def plain_row(
 
 def _class_rows(contest: Contest, entrant: Entrant, sides: Sides, options: AgreeOptions) -> Iterator[Row]:
     """Precision, recall and F1 of each class."""
-    found = confusion_of(sides, options.level)
+    found = rates_of(sides, options.level)
     for rates in () if found is None else found.classes:
         name = entrant.scale.name(rates.category)
         for statistic in ("precision", "recall", "f1"):

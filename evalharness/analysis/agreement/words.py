@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from evalharness.analysis.agreement.contest import AgreeOptions, Contest, Entrant
+from evalharness.analysis.agreement.extras import rates_of
 from evalharness.analysis.agreement.humans import leave_one_out_of
+from evalharness.analysis.agreement.measuring import measure
+from evalharness.analysis.agreement.names import ON_MAJORITY
 from evalharness.analysis.agreement.rows import compared, leading
-from evalharness.analysis.agreement.sides import ON_MAJORITY, confusion_of, measure
 from evalharness.analysis.agreement.types import LENGTH, CriterionReport, Kind, Verdict
 from evalharness.stats.averaging import Grouping
 from evalharness.stats.estimate import Estimate
@@ -55,7 +57,7 @@ def _polarity(name: str, figure: Estimate) -> Iterator[tuple[str, str]]:
 
 
 def _prevalence(contest: Contest, judge: Entrant, options: AgreeOptions) -> Iterator[tuple[str, str]]:
-    found = confusion_of(contest.sides(judge), options.level)
+    found = rates_of(contest.sides(judge), options.level)
     if found is None or found.accuracy.value is None or found.modal_share is None:
         return
     kappa = measure("cohen_kappa", contest.sides(judge), Grouping.POOLED, options.level).estimate.value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -25,7 +25,10 @@ from evalharness.report.agreement.selection import (
 )
 from evalharness.report.figures import NOTHING, interval, number
 
-_SHOWN_METRICS = 12
+_NAMES = 24
+"""Scorers' names are given at least this much room, or as much as they need, before figures lose their intervals."""
+_COUNTS = 14
+"""Room for the numbers of items and groups."""
 
 
 def agreement_text(
@@ -43,7 +46,7 @@ def agreement_text(
     for report in agreement.criteria:
         console.print(Text(""))
         console.print(Text(heading(report), style="bold"))
-        console.print(_table(agreement, report))
+        console.print(_table(agreement, report, width))
         for line in sentences(report):
             console.print(Text(one_line(line, 400)))
         for line in (*samples_lines(agreement, report), *_slice_lines(agreement, report)):
@@ -106,34 +109,56 @@ def _slice_lines(agreement: Agreement, report: CriterionReport) -> Iterator[str]
         )
 
 
-def _table(agreement: Agreement, report: CriterionReport) -> Table:
+def _table(agreement: Agreement, report: CriterionReport, width: int) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     statistics = statistics_of(report)
     lines = lines_of(agreement, report)
+    whole = _with_interval(lines, statistics, width)
     table.add_column(f"scorer ({grouping_of(lines)})", overflow="fold")
     for name in statistics:
         table.add_column(title(name), justify="right", no_wrap=True)
-    table.add_column("n", justify="right")
-    table.add_column("groups", justify="right")
+    table.add_column("n", justify="right", no_wrap=True)
+    table.add_column("groups", justify="right", no_wrap=True)
     for line in lines:
-        table.add_row(*_cells(line, statistics))
+        table.add_row(*_cells(line, statistics, whole))
+    if len(whole) < len(statistics):
+        table.caption = "A wider window, --json and agree.html have all intervals."
+        table.caption_justify = "left"
     return table
 
 
-def _cells(line: Line, statistics: Iterable[str]) -> list[Text]:
+def _with_interval(lines: Sequence[Line], statistics: Sequence[str], width: int) -> Sequence[str]:
+    """The statistics, from the first on, whose intervals leave room for the scorers' names; at least the first."""
+    names = min(_NAMES, max((len(_name(line)) for line in lines), default=0))
+    for count in range(len(statistics), 1, -1):
+        whole = statistics[:count]
+        columns = [
+            max(map(len, (title(name), *(_figure(line.figures.get(name), name in whole) for line in lines))))
+            for name in statistics
+        ]
+        if names + sum(columns) + 2 * len(columns) + _COUNTS <= width:
+            return whole
+    return statistics[:1]
+
+
+def _cells(line: Line, statistics: Iterable[str], whole: Sequence[str]) -> list[Text]:
     first = next((line.figures[name] for name in statistics if name in line.figures), None)
-    cells = [Text(one_line(f"{line.scorer} · {line.rubric}" if line.rubric else line.scorer, 60))]
-    cells += [Text(_figure(line.figures.get(statistic))) for statistic in statistics]
+    cells = [Text(_name(line))]
+    cells += [Text(_figure(line.figures.get(statistic), statistic in whole)) for statistic in statistics]
     n, groups = (first.estimate.n, first.estimate.groups) if first else (0, 0)
     return [*cells, Text(f"{n:,}"), Text(f"{groups:,}")]
 
 
-def _figure(row: Row | None) -> str:
+def _name(line: Line) -> str:
+    return one_line(f"{line.scorer} · {line.rubric}" if line.rubric else line.scorer, 60)
+
+
+def _figure(row: Row | None, whole: bool) -> str:
     if row is None:
         return ""
     if row.estimate.value is None:
-        return f"{NOTHING} ({one_line(row.reason, 30)})"
-    return interval(row.estimate)
+        return f"{NOTHING} ({one_line(row.reason, 30)})" if whole else NOTHING
+    return interval(row.estimate) if whole else number(row.estimate.value)
 
 
 _PAIR_COLUMNS = {
