@@ -20,6 +20,7 @@ from typing import Any
 
 from evalharness.core.canonical import Json, canonical_json
 from evalharness.data.files import private_folder
+from evalharness.data.ledger.schema import WAL_PAGES
 from evalharness.errors import StorageError
 
 _VERSION = 1
@@ -70,6 +71,7 @@ class VerdictCache:
             with _damage(self.path):
                 db.execute("PRAGMA journal_mode=WAL")
                 db.execute("PRAGMA synchronous=NORMAL")
+                db.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES}")
                 db.execute(f"PRAGMA mmap_size={_MAPPED}")  # keys are spread over all pages of the file
                 db.execute(_TABLE)
         except BaseException:

@@ -23,6 +23,9 @@ QUICK_CHECK_BYTES = 64 << 20
 """Ledgers up to this size have their structure checked when they are opened (some hundredths of a second). Of larger
 ones every row that is read is checked, and the number of dialogues."""
 
+WAL_PAGES = 4000
+"""Pages (of 4 KiB) after which the log is copied into the file: that waits for the disk, and requests wait with it."""
+
 WHOLE = -1
 """The turn under which outcomes of a whole dialogue are stored."""
 
@@ -153,6 +156,7 @@ def _disk_errors(path: Path) -> Iterator[None]:
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES}")
     connection.execute("PRAGMA temp_store=MEMORY")
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
