@@ -13,7 +13,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from typing import Any, NoReturn
@@ -63,18 +63,16 @@ class Copies:
             self._ended(connection)
 
     def _start(self, work: Work) -> None:
-        receiver, sender = Pipe(duplex=False)
+        """Make a copy; where the system allows no more of them, its work is missing from the results."""
         parent = os.getpid()
-        with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore", DeprecationWarning
-            )  # threads of libraries, which the copy does not use
-            process = os.fork()
-        if process == 0:
-            receiver.close()
-            _copy(work, sender, parent)
-        sender.close()
-        self._running[receiver] = process
+        with suppress(OSError), ExitStack() as opened:
+            receiver, sender = map(opened.enter_context, Pipe(duplex=False))
+            process = _fork()
+            if process == 0:
+                _copy(work, sender, parent)
+            sender.close()
+            self._running[receiver] = process
+            opened.pop_all()
 
     def _ended(self, connection: Connection) -> None:
         connection.close()
@@ -89,6 +87,14 @@ def copies(works: Sequence[Work]) -> Iterator[Copies]:
         yield started
     finally:
         started.stop()
+
+
+def _fork() -> int:
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", DeprecationWarning
+        )  # threads of libraries, which the copy does not use
+        return os.fork()
 
 
 def _copy(work: Work, sender: Connection, parent: int) -> NoReturn:

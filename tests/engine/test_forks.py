@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -66,3 +68,28 @@ def test_an_interrupt_of_the_terminal_is_left_to_the_parent():
 
     with copies([patient]) as running:
         assert list(running.results()) == ["alive"]
+
+
+def test_where_the_system_allows_no_more_processes_nothing_is_sent(monkeypatch: pytest.MonkeyPatch):
+    def refused() -> int:
+        raise BlockingIOError
+
+    monkeypatch.setattr(os, "fork", refused)
+    with copies([_counting(0)]) as running:
+        assert list(running.results()) == []
+
+
+def test_copies_die_with_a_process_that_is_killed():
+    code = (
+        "import signal\n"
+        "from evalharness.engine.forks import Copies\n"
+        "def endless(send):\n"
+        "    print('ready', flush=True)\n"
+        "    signal.pause()\n"
+        "list(Copies([endless]).results())\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.kill()
+        assert process.stdout.read() == ""  # comes to its end when the copy, which holds it too, is gone
