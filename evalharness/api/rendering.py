@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from evalharness.analysis.types import Analysis
 from evalharness.api.analysing import analyse_ledger, planned_columns, stored_curves
 from evalharness.api.audit_reading import read_audits
+from evalharness.api.choosing import choosing_page
 from evalharness.api.folder import RunFolder
 from evalharness.api.standing import read_standing
 from evalharness.api.version import version
 from evalharness.api.views import View
 from evalharness.core.metric import Metric
-from evalharness.core.scores import Column
 from evalharness.data.files import atomic, write_text
 from evalharness.data.ledger.store import Ledger
 from evalharness.data.parquet_out import write_parquet
-from evalharness.engine.forks import WORTH, can_copy, copies
 from evalharness.metrics.spec import parse_corpus_metrics
 from evalharness.report.document import report_json
 from evalharness.report.execution import execution_json
-from evalharness.report.html.joining import Joined, join
-from evalharness.report.html.selection import Chosen
+from evalharness.report.html.joining import Joined
 from evalharness.report.html.strips import Execution, JudgeCost
-from evalharness.report.page import PageOptions, page_of, page_selector, report_page
+from evalharness.report.page import PageOptions, page_of, report_page
 from evalharness.report.scores import RECORD_FIELDS, OutcomeTables, csv_lines, outcome_lines, outcome_records
 
 FORMATS = ("json", "jsonl", "csv", "html")
@@ -52,13 +49,13 @@ def write_outputs(
         execution_json(ledger.attempt_totals(), columns, cached, seconds, warnings, version()),
     )
     options = page_options(folder, ledger, View())
-    with _choosing(ledger, columns, options) as choosing:
+    with choosing_page(ledger, columns, options) as choice:
         tables = OutcomeTables(columns, stored_curves(ledger))
         with atomic(folder.scores) as scores, atomic(folder.table) as table:
             table.write(tables.csv_head())
 
             def also(joined: Joined) -> None:
-                choosing.offer(joined)
+                choice.offer(joined)
                 for row in joined.rows:
                     as_json, as_csv = tables.both(row)
                     scores.write(as_json)
@@ -66,60 +63,9 @@ def write_outputs(
 
             analysis = analyse_ledger(ledger, metrics, partial=partial, also=also)
         write_text(folder.report, report_json(analysis))
-        write_text(folder.page, page_of(analysis, columns, choosing.chosen(), options))
+        chosen, data = choice.page()
+        write_text(folder.page, page_of(analysis, columns, chosen, data, options))
     return analysis
-
-
-class _Choosing(Protocol):
-    """Chooses the dialogues of the page."""
-
-    def offer(self, joined: Joined) -> None:
-        """Take a dialogue into account."""
-        ...
-
-    def chosen(self) -> Chosen:
-        """What the page holds."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Elsewhere:
-    """The choice is made by a copy of this process; here, after all, where that fails."""
-
-    results: Iterator[Chosen]
-    here: Callable[[], Chosen]
-
-    def offer(self, joined: Joined) -> None:
-        """The copy reads the ledger itself."""
-
-    def chosen(self) -> Chosen:
-        """What the page holds."""
-        return next(self.results, None) or self.here()
-
-
-@contextmanager
-def _choosing(
-    ledger: Ledger, columns: Mapping[int, tuple[Column, ...]], options: PageOptions
-) -> Iterator[_Choosing]:
-    """Who chooses the dialogues of the page: of large runs another process, at the same time as all else is made."""
-    if ledger.dialogue_count() < WORTH or not can_copy():
-        yield page_selector(columns, options)
-        return
-
-    def choose(ledger: Ledger) -> Chosen:
-        selector = page_selector(columns, options)
-        for joined in join(ledger.sorted_dialogues(), ledger.outcomes(columns)):
-            selector.offer(joined)
-        return selector.chosen()
-
-    def work(send: Callable[[Chosen], None]) -> None:
-        with Ledger(ledger.path) as own:
-            send(choose(own))
-
-    with ExitStack() as stack:
-        with ledger.closed():
-            running = stack.enter_context(copies([work]))
-        yield _Elsewhere(running.results(), lambda: choose(ledger))
 
 
 def render(

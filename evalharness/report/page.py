@@ -73,7 +73,8 @@ def report_page(
     selector = page_selector(columns, options)
     for one in join(dialogues, outcomes):
         selector.offer(one)
-    yield from page_of(analysis, columns, selector.chosen(), options)
+    chosen = selector.chosen()
+    yield from page_of(analysis, columns, chosen, page_data(columns, chosen, options), options)
 
 
 def page_selector(columns: Mapping[int, tuple[Column, ...]], options: PageOptions) -> Selector:
@@ -81,14 +82,24 @@ def page_selector(columns: Mapping[int, tuple[Column, ...]], options: PageOption
     return Selector(ColumnSet.of(columns), options.cap, options.standing.marks)
 
 
-def page_of(
-    analysis: Analysis, columns: Mapping[int, tuple[Column, ...]], chosen: Chosen, options: PageOptions
+def page_data(
+    columns: Mapping[int, tuple[Column, ...]], chosen: Chosen, options: PageOptions
 ) -> Iterator[str]:
-    """The pieces of report.html with the dialogues that were chosen."""
-    known = ColumnSet.of(columns)
-    before, after = _frame(analysis, known, chosen, options).split(_SPLIT)
+    """The pieces of report.html that hold the chosen dialogues."""
+    return data_blocks(chosen, ColumnSet.of(columns), options.cap, textless=options.textless)
+
+
+def page_of(
+    analysis: Analysis,
+    columns: Mapping[int, tuple[Column, ...]],
+    chosen: Chosen,
+    data: Iterable[str],
+    options: PageOptions,
+) -> Iterator[str]:
+    """The pieces of report.html with :func:`page_data`; of what was chosen all else than the entries is used."""
+    before, after = _frame(analysis, ColumnSet.of(columns), chosen, options).split(_SPLIT)
     yield before
-    yield from data_blocks(chosen, known, options.cap, textless=options.textless)
+    yield from data
     yield after
 
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from evalharness.api import rendering
+from evalharness.api import choosing
 from evalharness.data.cache import VerdictCache
 from evalharness.engine import recalling
 from evalharness.engine.forks import can_copy
@@ -21,7 +21,7 @@ FILES = ("report.json", "scores.jsonl", "scores.csv")
 @pytest.fixture(autouse=True)
 def little_is_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recalling, "WORTH", 3)
-    monkeypatch.setattr(rendering, "WORTH", 3)
+    monkeypatch.setattr(choosing, "WORTH", 3)
 
 
 def test_a_cached_run_asks_nothing_and_writes_the_same(bench: Bench):
@@ -60,6 +60,6 @@ def test_a_damaged_entry_is_asked_again_and_nothing_else(bench: Bench):
 
 def test_the_page_is_chosen_here_where_no_copy_can_do_it(bench: Bench, monkeypatch: pytest.MonkeyPatch):
     assert bench.here("first").code == 0
-    monkeypatch.setattr(rendering, "Ledger", None)  # what the copy opens
+    monkeypatch.setattr(choosing, "Ledger", None)  # what the copy opens
     assert bench.here("second").code == 0
     assert (bench.work / "second" / "report.html").stat().st_size > 10_000

@@ -11,7 +11,6 @@ from evalharness.report.console import masked_line
 from evalharness.report.figures import number
 from evalharness.report.html.columns import ColumnSet, label_of
 from evalharness.report.html.criteria import Counts, CriterionView, GroupView
-from evalharness.report.html.entries import Flag
 from evalharness.report.html.links import dialogue_link, filter_link
 from evalharness.report.html.selection import Chosen
 from evalharness.report.html.standing import Standing
@@ -170,9 +169,7 @@ def _alerts(run: RunFacts, chosen: Chosen, options: Shown) -> Iterator[Alert]:
             "The figures cover all of them. This page holds those with failures, the lowest values and the widest "
             "disagreement, then a random sample, so lists show fewer than the figures count; scores.jsonl has all."
         )
-        yield Alert(
-            "note", f"{len(chosen.entries):,} of {chosen.dialogues:,} dialogues are in this page", text
-        )
+        yield Alert("note", f"{chosen.held:,} of {chosen.dialogues:,} dialogues are in this page", text)
 
 
 def _leading(rows: Sequence[CriterionView]) -> tuple[CriterionView, ...]:
@@ -242,10 +239,9 @@ def _reading(rows: Sequence[CriterionView], chosen: Chosen, standing: Standing) 
     if chosen.unfound:
         text = f"{noun(chosen.unfound, 'item')} with evidence not found"
         yield Link(text, filter_link(flag="unfound", rows="items"), chosen.unfound)
-    hidden = sum(Flag.INVISIBLE in entry.flags for entry in chosen.entries)
-    if hidden:
-        text = f"{noun(hidden, 'dialogue')} with invisible characters"
-        yield Link(text, filter_link(flag="invisible", rows="dialogues"), hidden)
+    if chosen.hidden:
+        text = f"{noun(chosen.hidden, 'dialogue')} with invisible characters"
+        yield Link(text, filter_link(flag="invisible", rows="dialogues"), chosen.hidden)
 
 
 def _extremes(rows: Sequence[CriterionView]) -> Iterator[Link]:

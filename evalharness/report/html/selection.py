@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from evalharness.core.canonical import sha256_text
 from evalharness.report.html.columns import ColumnSet
-from evalharness.report.html.entries import NO_MARKS, Entry, Marks, make_entry, reading_text
+from evalharness.report.html.entries import NO_MARKS, Entry, Flag, Marks, make_entry, reading_text
 from evalharness.report.html.interest import Interest, Low, interest_of
 from evalharness.report.html.island import PackedSize
 from evalharness.report.html.joining import Joined
@@ -34,11 +34,13 @@ class Lowest:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The entries that the page holds, in the order of the dialogues, and facts of the whole run: its dialogues, scored
-    turns, items with a failure, with evidence that was not found and with an unsure verdict, and what is worth reading
-    first."""
+    """The entries that the page holds, in the order of the dialogues, how many there are, and in how many hidden
+    characters stand; and facts of the whole run: its dialogues, scored turns, items with a failure, with evidence that
+    was not found and with an unsure verdict, and what is worth reading first."""
 
     entries: tuple[Entry, ...]
+    held: int
+    hidden: int
     dialogues: int
     turns: int
     failed: int = 0
@@ -49,7 +51,7 @@ class Chosen:
     @property
     def complete(self) -> bool:
         """Whether the page holds every dialogue."""
-        return len(self.entries) == self.dialogues
+        return self.held == self.dialogues
 
 
 class _Everything:
@@ -129,6 +131,8 @@ class Selector:
         entries = self._pools.entries() if self._overflown else self._all.entries()
         return Chosen(
             tuple(sorted(entries, key=lambda entry: entry.order)),
+            len(entries),
+            sum(Flag.INVISIBLE in entry.flags for entry in entries),
             self._dialogues,
             self._turns,
             self._failed,
