@@ -14,6 +14,7 @@ from evalharness.core.calibration import CalibrationCurve, curve_from_json, matc
 from evalharness.core.dialogue import TurnChoice, Unit
 from evalharness.core.metric import CorpusMetric, Metric
 from evalharness.core.scores import Column
+from evalharness.data.ledger.damage import damaged
 from evalharness.data.ledger.store import Ledger, OutcomeRow, StoredDialogue
 from evalharness.report.html.joining import Joined, join
 
@@ -135,7 +136,11 @@ def planned_columns(ledger: Ledger) -> Mapping[int, tuple[Column, ...]]:
     planned = ledger.get("scorer_numbers")
     if not isinstance(planned, list):
         return stored
-    return {int(str(number)): stored[int(str(number))] for number in planned}
+    numbers = [int(str(number)) for number in planned]
+    lost = [number for number in numbers if number not in stored]
+    if lost:
+        raise damaged(ledger.path, f"scorer number {lost[0]} is not in it")
+    return {number: stored[number] for number in numbers}
 
 
 def stored_curves(ledger: Ledger) -> Mapping[Column, CalibrationCurve]:

@@ -54,7 +54,8 @@ def recall(desk: Desk, plan: RunPlan, progress: Progress, stopped: Callable[[], 
         if needs_of(judge) or not any(client.endpoint for client in judge.clients):
             continue
         scorer = desk.ledger.scorer(scorer_key(judge.columns), judge.columns)
-        if item_count(desk.ledger, plan, judge) - desk.ledger.outcome_count(scorer) >= WORTH:
+        left = item_count(desk.ledger, plan, judge) - desk.ledger.outcome_count(scorer)
+        if left >= WORTH and not desk.ledger.has_failures(scorer):  # what failed may build on what it has
             recaller = _Recaller(desk, plan, judge, scorer, cache.path.parent, stopped)
             with cache.closed():
                 found = recaller.run()

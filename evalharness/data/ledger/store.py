@@ -253,8 +253,9 @@ class Ledger:
 
     def scorer(self, key: str, columns: Sequence[Column]) -> int:
         """The number under which a scorer's outcomes are stored; ``key`` names it and everything it depends on."""
-        row = self._db.execute("SELECT no FROM scorers WHERE key=?", (key,)).fetchone()
+        row = self._db.execute("SELECT no, columns FROM scorers WHERE key=?", (key,)).fetchone()
         if row is not None:
+            self.opened(key, row[1])  # an index that names another row than the table must not pass
             return int(row[0])
         text = canonical_json([asdict(column) for column in columns])
         with storage_errors(self.path):
