@@ -33,7 +33,6 @@ class Census:
 def take_census(ledger: Ledger, turns: TurnChoice) -> Census:
     """Count what there is to score."""
     dialogues = items = 0
-    groups: set[str] = set()
     systems: set[str] = set()
     facets = FacetCounts()
     for block in ledger.dialogue_blocks(500):
@@ -41,10 +40,9 @@ def take_census(ledger: Ledger, turns: TurnChoice) -> Census:
             dialogues += 1
             facts = stored.facts(turns)
             items += facts.turns
-            groups.add(facts.cluster)
             systems.add(facts.system)
             facets.add(facts.metadata)
-    return Census(dialogues, items, len(groups), tuple(sorted(systems - {""})), facets.keys())
+    return Census(dialogues, items, ledger.group_count(), tuple(sorted(systems - {""})), facets.keys())
 
 
 Slicer = Callable[[StoredDialogue], Facets]

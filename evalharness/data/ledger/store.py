@@ -205,6 +205,11 @@ class Ledger:
         """How many dialogues are stored."""
         return int(self._db.execute("SELECT count(*) FROM dialogues").fetchone()[0])
 
+    def group_count(self) -> int:
+        """How many groups the dialogues are in, counted along their index, in no memory."""
+        clusters = "SELECT cluster FROM dialogues GROUP BY cluster"
+        return int(self._db.execute(f"SELECT count(*) FROM ({clusters})").fetchone()[0])  # noqa: S608
+
     def turn_count(self, choice: TurnChoice) -> int:
         """How many turns there are to score; counted once for what is stored."""
         if choice not in self._turns:
