@@ -22,10 +22,9 @@ _ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
 
 @dataclass(frozen=True, slots=True)
 class DialogueFacts:
-    """What is counted of a dialogue: its turns to score, its cluster, the system that spoke, and its metadata."""
+    """What is counted of a dialogue: its turns to score, the system that spoke, and its metadata."""
 
     turns: int
-    cluster: str
     system: str
     metadata: Mapping[str, Any]
 
@@ -52,7 +51,6 @@ class StoredDialogue:
         metadata = raw.get("metadata", {})
         return DialogueFacts(
             turns=min(1, len(own)) if choice is TurnChoice.LAST else len(own),
-            cluster=raw.get("group") or raw["id"],
             system=system_of(metadata),
             metadata=metadata,
         )
