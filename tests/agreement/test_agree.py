@@ -159,6 +159,14 @@ def test_another_scale_is_declared(folder: Path, tmp_path: Path) -> None:
     assert "different scales" in figure(free, "j", "cohen_kappa")["reason"]
 
 
+@pytest.mark.parametrize("declared", ["0..2=1..5", "manner=1..7"])
+def test_a_declared_scale_that_nothing_has_is_an_error(folder: Path, tmp_path: Path, declared: str) -> None:
+    ran = agree(folder, tone_labels(tmp_path), "--scale", declared)
+    assert ran.code == 2
+    assert f"--scale {declared} fits nothing in this run" in " ".join(ran.err.split())
+    assert "tone 1..5" in ran.err
+
+
 def test_raters_are_chosen_by_pattern(folder: Path, tmp_path: Path) -> None:
     ran = agree(folder, tone_labels(tmp_path), "--raters", "*_a", "--json")
     assert ran.json["labels"]["labels_of_other_raters"] == 40

@@ -123,7 +123,12 @@ def contests(
     facts: Mapping[str, DialogueFacts],
     options: AgreeOptions,
 ) -> tuple[Contest, ...]:
-    """One contest for each criterion and unit of the labels; :class:`InputError` for labels off their scale."""
+    """One contest for each criterion and unit of the labels.
+
+    Raises :class:`InputError` for labels off their scale, ``UsageError`` for a declared scale that nothing has.
+    """
+    judged = [(c.column.criterion, scale_of(c.column)) for c in table.columns if c.column.judged]
+    options.scales.check_used(judged, [ratings.criterion for ratings in labels])
     problems: list[Problem] = []
     found = tuple(_contest(table, ratings, facts, options, problems) for ratings in labels)
     if problems:

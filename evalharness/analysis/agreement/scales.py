@@ -45,6 +45,22 @@ class ScaleOptions:
             return named
         return self.ranges.get((scale.low, scale.high))
 
+    def check_used(self, judged: Sequence[tuple[str, Scale]], labels: Sequence[str]) -> None:
+        """A declaration that fits neither a judged criterion (name and scale) nor a criterion of the labels is a
+        :class:`UsageError`: it would be passed over in silence."""
+        known = {(scale.low, scale.high) for _, scale in judged}
+        lost = [f"{Range(*ends)}={to}" for ends, to in self.ranges.items() if ends not in known]
+        names = {name.casefold() for name in (*(name for name, _ in judged), *labels)}
+        lost += [f"{name}={to}" for name, to in self.criteria.items() if name not in names]
+        if lost:
+            spans = [
+                f"{name} {Range(scale.low, scale.high)}"
+                for name, scale in judged
+                if scale.low is not None and scale.high is not None
+            ]
+            have = ", ".join(dict.fromkeys(spans)) or "no judged criterion"
+            raise UsageError(f"--scale {lost[0]} fits nothing in this run ({have})", fix=_WRITE)
+
 
 @dataclass(frozen=True, slots=True)
 class Scale:
