@@ -32,7 +32,8 @@ from evalharness.stats.estimate import Estimate
 
 def read_standing(folder: Path, ledger: Ledger, view: View) -> Standing:
     """What agree.json and gate.json of a folder say of its present scores, as the view shows it."""
-    fingerprint = ledger.fingerprint(planned_columns(ledger))
+    known = any((folder / name).exists() for name in ("agree.json", "gate.json"))
+    fingerprint = ledger.fingerprint(planned_columns(ledger)) if known else ""
     agreed, agreement_note = _current(folder / "agree.json", "agree", fingerprint)
     gated, gate_note = _current(folder / "gate.json", "gate", fingerprint)
     try:

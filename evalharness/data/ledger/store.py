@@ -13,6 +13,8 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import asdict
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -338,13 +340,18 @@ class Ledger:
         found = hashlib.sha256()
         for (stored,) in self._db.execute("SELECT hash FROM dialogues ORDER BY cluster, id"):
             found.update(str(stored).encode())
-        wanted = set(scorers)
-        for number, *said in self._db.execute(
-            "SELECT s.no, d.hash, o.turn, s.key, o.body FROM dialogues d JOIN outcomes o ON o.dialogue = d.seq"
-            " JOIN scorers s ON s.no = o.scorer ORDER BY d.cluster, d.id, o.turn, s.key"
-        ):
-            if number in wanted:
-                found.update(repr(said).encode("utf-8", "surrogatepass"))
+        keys = {number: key for key, number in self.scorer_keys().items()}
+        wanted = set(scorers) & set(keys)
+        rows = self._db.execute(
+            "SELECT d.seq, d.hash, o.turn, o.scorer, o.body FROM dialogues d JOIN outcomes o ON o.dialogue = d.seq"
+            " ORDER BY d.cluster, d.id, o.turn"
+        )
+        for _, of_item in groupby(
+            rows, key=itemgetter(0, 2)
+        ):  # by keys here: SQLite would sort the whole run for it
+            said = [[stored, turn, keys[no], body] for _, stored, turn, no, body in of_item if no in wanted]
+            for one in sorted(said, key=itemgetter(2)):
+                found.update(repr(one).encode("utf-8", "surrogatepass"))
         return found.hexdigest()[:32]
 
     def forget(self, scorer: int, items: Iterable[ItemRef]) -> None:
