@@ -51,9 +51,11 @@ class Copies:
             for ready in wait(list(self._running)):
                 assert isinstance(ready, Connection)
                 try:
-                    yield ready.recv()
-                except EOFError:
+                    result = ready.recv()
+                except (EOFError, OSError):  # the second: it died in the middle of a result
                     self._ended(ready)
+                else:
+                    yield result
 
     def stop(self) -> None:
         """End the copies, whatever they are doing."""

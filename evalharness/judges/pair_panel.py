@@ -14,17 +14,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from evalharness.core.canonical import Json, content_hash
+from evalharness.core.canonical import Json
 from evalharness.core.pairs import Order, Pair
 from evalharness.core.rubric import Criterion, Rubric
 from evalharness.core.scores import Cause, Column, Failure, Result, Score, Skip, SkipReason, Value
 from evalharness.errors import UsageError
-from evalharness.judges.columns import TOY_NOTE, rubric_columns
 from evalharness.judges.interface import Ask, PlannedRequest
 from evalharness.judges.pairwise import PairJudge
-from evalharness.judges.panel import check_members, needed
+from evalharness.judges.panel import check_members, needed, panel_columns
 from evalharness.judges.preference import TIE, with_order
-from evalharness.judges.steps import Stepped, is_complete, said_before
+from evalharness.judges.steps import Stepped, is_complete, said_before, unique_clients
 from evalharness.judges.votes import MEMBERS, Combine, combine_votes, disagreement, members_of
 from evalharness.llm.client import Client
 
@@ -58,7 +57,7 @@ class PairPanel:
     @property
     def clients(self) -> tuple[Client, ...]:
         """The models of all members."""
-        return tuple({id(client): client for member in self.members for client in member.clients}.values())
+        return unique_clients(self.members)
 
     @property
     def needed(self) -> int:
@@ -68,17 +67,13 @@ class PairPanel:
     @cached_property
     def columns(self) -> tuple[Column, ...]:
         """One column per criterion; signed with every member's signatures."""
-        signatures = [[column.signature for column in member.columns] for member in self.members]
-        protocol = {
-            "judge": "panel",
-            "members": ",".join(member.name for member in self.members),
-            "identity": content_hash([list(group) for group in signatures], 16),
-            "protocol": f"pairwise,panel,quorum={self.needed}",
-        }
-        note = f"a panel of {len(self.members)}, each member voting with what it says in both orders"
-        if any(TOY_NOTE in column.note for member in self.members for column in member.columns):
-            note = f"{note}; {TOY_NOTE}"
-        return rubric_columns(self.name, self.rubric, protocol, note=note)[:-1]
+        return panel_columns(
+            self.name,
+            self.rubric,
+            self.members,
+            f"pairwise,panel,quorum={self.needed}",
+            "each member voting with what it says in both orders",
+        )[:-1]
 
     async def judge(self, pair: Pair, ask: Ask) -> tuple[Result, ...]:
         """What the members say in this order, by simple majority; :meth:`settled` counts when both are known."""

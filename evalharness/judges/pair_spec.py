@@ -8,11 +8,11 @@ from functools import partial
 from evalharness.core.canonical import Json
 from evalharness.core.rubric import Rubric
 from evalharness.errors import UsageError
-from evalharness.judges.list_replay import ListReplay
 from evalharness.judges.listwise import Listwise
 from evalharness.judges.options import JudgeOptions
 from evalharness.judges.pair_compose import make_composed_pairs
-from evalharness.judges.pairwise import PairJudge, PairReplay, Pairwise
+from evalharness.judges.pair_replay import ListReplay, PairReplay
+from evalharness.judges.pairwise import PairJudge, Pairwise
 from evalharness.judges.spec import JudgeSpec, composed_name, parse_spec, spec_client
 
 

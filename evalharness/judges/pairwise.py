@@ -8,12 +8,10 @@ from functools import cached_property
 from typing import Protocol
 
 from evalharness.core.canonical import Json
-from evalharness.core.dialogue import Item
-from evalharness.core.pairs import OWN_ID, Order, Pair
+from evalharness.core.pairs import Pair
 from evalharness.core.rubric import Criterion, Rubric
 from evalharness.core.scores import Cause, Column, Failure, Result
-from evalharness.data.recordings import Output, PairKey, Recordings
-from evalharness.judges.aggregate import RAW_LIMIT, Reading, combine_samples, failed_reading
+from evalharness.judges.aggregate import Reading, combine_samples, failed_reading
 from evalharness.judges.answers import Unreadable, answer_of
 from evalharness.judges.columns import TOY_NOTE, model_parts, rubric_columns, sampling_text
 from evalharness.judges.decision import NOTE as DECISION_NOTE
@@ -36,7 +34,6 @@ from evalharness.judges.preference import (
 )
 from evalharness.judges.probabilities import of_labels
 from evalharness.judges.prompt import repair_text
-from evalharness.judges.verdict import Shown, read_answers
 from evalharness.llm.client import Client, ProviderFault, Reply, Request
 
 _TOKENS = 1024
@@ -227,82 +224,3 @@ def _read(reply: Reply, request: Request, criteria: Sequence[Criterion]) -> dict
 
 def _cause(reading: Reading) -> Cause | None:
     return reading.answer.cause if isinstance(reading.answer, Unreadable) else None
-
-
-@dataclass(frozen=True)
-class PairReplay:
-    """Recorded preferences, by the ids of both dialogues and the order shown; implements :class:`PairJudge`.
-
-    A recording about (A, B) in order ``ba`` and one about (B, A) in order ``ab`` are the same question. Outputs are
-    what the judge said of the first and second it was shown.
-    """
-
-    name: str
-    rubric: Rubric
-    recordings: Recordings = field(repr=False)
-
-    def __post_init__(self) -> None:
-        check_pair_rubric(self.rubric, self.name)
-
-    @property
-    def clients(self) -> tuple[Client, ...]:
-        """None: nothing is asked."""
-        return ()
-
-    @cached_property
-    def columns(self) -> tuple[Column, ...]:
-        """One column per criterion; signed with the recorded judge and the content's hash."""
-        found = self.recordings
-        protocol = {
-            "judge": found.judge or "unnamed",
-            "recording": found.digest,
-            "protocol": "replay,pairwise",
-        }
-        return rubric_columns(self.name, self.rubric, protocol)[:-1]
-
-    async def judge(self, pair: Pair, ask: Ask) -> tuple[Result, ...]:  # noqa: ARG002 - nothing is asked
-        """One result per criterion, from the file."""
-        return tuple(self._result(pair, criterion) for criterion in self.rubric.criteria)
-
-    def _result(self, pair: Pair, criterion: Criterion) -> Result:
-        skip = pair_skip(pair, criterion)
-        if skip is not None:
-            return skip
-        outputs = self._outputs(pair, criterion.id)
-        if outputs is None:
-            return Failure(
-                Cause.NOT_RECORDED, f"{self.recordings.source} has no answer for this pair and order"
-            )
-        shown = Shown(lambda: pair_transcript(pair, "", [criterion]))
-        readings = [turned(_recorded(criterion, output, shown), pair.order) for output in outputs]
-        return with_order(combine_samples(criterion, readings, {}), pair.order)
-
-    def _outputs(self, pair: Pair, criterion: str) -> tuple[Output, ...] | None:
-        """The answers recorded for the order shown, whichever side the recording calls a."""
-        a, b = recorded_id(pair.a), recorded_id(pair.b)
-        named = [((a, b), pair.a, pair.order)]
-        if a != b:
-            named.append(((b, a), pair.b, Order.BA if pair.order is Order.AB else Order.AB))
-        for names, item, order in named:
-            for turn in turn_names(item):
-                found = self.recordings.pair_outputs(PairKey(*names, turn, criterion, order.value))
-                if found is not None:
-                    return found
-        return None
-
-
-def turn_names(item: Item) -> tuple[int | str | None, ...]:
-    """How a recording may name the turn."""
-    return (None,) if item.turn is None else (item.turn, f"reply {item.dialogue.reply_number(item.turn)}")
-
-
-def recorded_id(item: Item) -> str:
-    """The id under which the dialogue came in (see :data:`evalharness.core.pairs.OWN_ID`)."""
-    own = item.dialogue.metadata.get(OWN_ID)
-    return own if isinstance(own, str) else item.dialogue.id
-
-
-def _recorded(criterion: Criterion, output: Output, shown: Shown) -> Reading:
-    if not isinstance(output, str):
-        return failed_reading(Cause.EMPTY if output is None else Cause.OUT_OF_RANGE, "no preference in words")
-    return Reading(read_answers(output, [criterion], shown=shown)[criterion.id], raw=output[:RAW_LIMIT])

@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
 
 from evalharness.core.canonical import content_hash
 from evalharness.core.dialogue import Item, Unit
@@ -22,6 +21,7 @@ from evalharness.judges.columns import TOY_NOTE, rubric_columns, with_overall
 from evalharness.judges.interface import Ask, Judge, PlannedRequest
 from evalharness.judges.opinion import Opinion, by_agreement, by_dawid_skene
 from evalharness.judges.steps import (
+    Member,
     Stepped,
     all_needs,
     is_complete,
@@ -75,17 +75,13 @@ class Panel:
     @cached_property
     def columns(self) -> tuple[Column, ...]:
         """One column per criterion, then ``_overall``; signed with every member's signatures."""
-        signatures = [[column.signature for column in member.columns] for member in self.members]
-        protocol = {
-            "judge": "panel",
-            "members": ",".join(member.name for member in self.members),
-            "identity": content_hash([list(group) for group in signatures], 16),
-            "protocol": f"panel,{self.combine.value},quorum={self.needed}",
-        }
-        note = f"a panel of {len(self.members)}, combined by {self.combine.value}"
-        if any(TOY_NOTE in column.note for member in self.members for column in member.columns):
-            note = f"{note}; {TOY_NOTE}"
-        return rubric_columns(self.name, self.rubric, protocol, note=note)
+        return panel_columns(
+            self.name,
+            self.rubric,
+            self.members,
+            f"panel,{self.combine.value},quorum={self.needed}",
+            f"combined by {self.combine.value}",
+        )
 
     async def judge(self, item: Item, ask: Ask) -> tuple[Result, ...]:
         """One result per column; the members are asked side by side, those with an earlier verdict not again."""
@@ -180,23 +176,21 @@ async def _said(member: Judge, item: Item, ask: Ask, before: Sequence[Result]) -
     return await member.judge(item, Stepped(ask, member.name, before))
 
 
-class Member(Protocol):
-    """What a panel looks at in its members, judges of items or of pairs."""
-
-    @property
-    def name(self) -> str:
-        """The judge's name in outcomes."""
-        ...
-
-    @property
-    def columns(self) -> tuple[Column, ...]:
-        """Its columns, which hold its signature."""
-        ...
-
-    @property
-    def clients(self) -> tuple[Client, ...]:
-        """The models that it calls."""
-        ...
+def panel_columns(
+    name: str, rubric: Rubric, members: Sequence[Member], protocol: str, how: str
+) -> tuple[Column, ...]:
+    """The columns of a panel, signed with every member's signatures; ``how`` tells how it decides."""
+    signatures = [[column.signature for column in member.columns] for member in members]
+    parts = {
+        "judge": "panel",
+        "members": ",".join(member.name for member in members),
+        "identity": content_hash([list(group) for group in signatures], 16),
+        "protocol": protocol,
+    }
+    note = f"a panel of {len(members)}, {how}"
+    if any(TOY_NOTE in column.note for member in members for column in member.columns):
+        note = f"{note}; {TOY_NOTE}"
+    return rubric_columns(name, rubric, parts, note=note)
 
 
 def needed(members: Sequence[Member], quorum: int | None) -> int:

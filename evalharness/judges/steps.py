@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, is_dataclass, replace
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from evalharness.core.dialogue import Item
 from evalharness.core.fitted import ScoreInput
 from evalharness.core.rubric import Rubric
-from evalharness.core.scores import Failure, Result, Skip, SkipReason
+from evalharness.core.scores import Column, Failure, Result, Skip, SkipReason
 from evalharness.errors import UsageError
 from evalharness.judges.interface import Ask, Judge, PlannedRequest, Stacked
 from evalharness.judges.votes import members_of
@@ -76,7 +76,26 @@ def lacks_verdict(result: Result) -> bool:
     return isinstance(result, Failure) or any(map(lacks_verdict, members.values()))
 
 
-def unique_clients(judges: Iterable[Judge]) -> tuple[Client, ...]:
+class Member(Protocol):
+    """What is looked at in a member or stage, a judge of items or of pairs."""
+
+    @property
+    def name(self) -> str:
+        """The judge's name in outcomes."""
+        ...
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """Its columns, which hold its signature."""
+        ...
+
+    @property
+    def clients(self) -> tuple[Client, ...]:
+        """The models that it calls."""
+        ...
+
+
+def unique_clients(judges: Iterable[Member]) -> tuple[Client, ...]:
     """The clients of several judges, each once."""
     return tuple({id(client): client for judge in judges for client in judge.clients}.values())
 

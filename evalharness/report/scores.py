@@ -164,10 +164,8 @@ class OutcomeTables:
         )
         columns, fixed = self._columns[row.scorer], self._fixed[row.scorer]
         for column, (names, end), result, known in zip(columns, fixed, row.results, facts, strict=True):
-            said = _ENCODER.encode({**_ABSENT, **known})
+            said = _ENCODER.encode({name: known.get(name) for name in _ABSENT})
             more = {name: fact for name, fact in known.items() if name not in _ABSENT}
-            if more:
-                said = _ENCODER.encode({name: known.get(name) for name in _ABSENT})
             if self._curves and column in self._curves:
                 more["calibrated"] = _calibrated(self._curves[column], result)
             extra = f", {_ENCODER.encode(more)[1:-1]}" if more else ""

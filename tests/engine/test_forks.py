@@ -49,6 +49,15 @@ def test_a_copy_that_fails_ends_the_results_and_nothing_else():
     assert len(found) == 4
 
 
+def test_a_copy_that_dies_in_the_middle_of_a_result_ends_the_results_and_nothing_else():
+    def cut_off(send: Callable[[Any], None]) -> None:
+        send("before")
+        os.write(send.__self__.fileno(), b"\x00\x00\x10\x00half")  # type: ignore[attr-defined]
+
+    with copies([cut_off]) as running:
+        assert list(running.results()) == ["before"]
+
+
 def test_copies_are_stopped_with_their_block():
     def endless(send: Callable[[Any], None]) -> None:
         send(os.getpid())
