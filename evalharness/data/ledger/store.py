@@ -9,7 +9,6 @@ import hashlib
 import json
 import secrets
 import sqlite3
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import asdict
@@ -17,26 +16,23 @@ from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 from urllib.parse import quote
 
-from evalharness.core import native
 from evalharness.core.canonical import Json, canonical_json
-from evalharness.core.dialogue import Dialogue, TurnChoice
+from evalharness.core.dialogue import TurnChoice
 from evalharness.core.scores import Column, Result
 from evalharness.data.ledger import schema
+from evalharness.data.ledger.attempts import Attempts
 from evalharness.data.ledger.batches import BatchStore
 from evalharness.data.ledger.damage import damaged, database_error, storage_errors
+from evalharness.data.ledger.dialogues import Dialogues
 from evalharness.data.ledger.rows import (
     AttemptTotals,
     ItemRef,
     OutcomeRow,
     StoredDialogue,
     decode,
-    dialogue_hash,
-    digest,
     encode,
-    key_text,
     name_text,
     names_check,
     outcome_row,
@@ -44,17 +40,13 @@ from evalharness.data.ledger.rows import (
     sealed,
     stored_turn,
 )
-from evalharness.errors import InputError, Problem
 
 __all__ = [
     "AttemptTotals", "ItemRef", "Ledger", "OutcomeRow", "StoredDialogue", "copy_ledger", "decode", "encode",
 ]  # fmt: skip
 
 
-_BLOCK = 500
-
-
-class Ledger:
+class Ledger(Dialogues, Attempts):
     """The truth about a run. Use as a context manager."""
 
     def __init__(self, path: Path) -> None:
@@ -128,133 +120,6 @@ class Ledger:
         fresh = secrets.token_bytes(32)
         self.set("secret", fresh.hex())
         return fresh
-
-    # dialogues
-
-    def add_dialogue(self, dialogue: Dialogue, source: str, line: int) -> None:
-        """Store a dialogue; a second one with the same id is an :class:`InputError` that names both places."""
-        body = canonical_json(native.to_json(dialogue))
-        self._turns.clear()
-        try:
-            self._db.execute(
-                "INSERT INTO dialogues (id, cluster, system, source, line, body, hash) VALUES (?,?,?,?,?,?,?)",
-                (
-                    key_text(dialogue.id),
-                    key_text(dialogue.cluster),
-                    key_text(dialogue.system),
-                    source,
-                    line,
-                    body,
-                    dialogue_hash(dialogue, body),
-                ),
-            )
-        except sqlite3.IntegrityError:
-            raise self._duplicate(dialogue.id, source, line) from None
-
-    def clear_dialogues(self) -> None:
-        """Remove what an ingestion that never finished has left."""
-        self._turns.clear()
-        self._db.execute("DELETE FROM outcomes")
-        self._db.execute("DELETE FROM dialogues")
-
-    def begin_follow(self) -> None:
-        """Start bringing the dialogues in line with a changed input (inside a transaction)."""
-        self._db.execute("CREATE TEMP TABLE followed (seq INTEGER PRIMARY KEY)")
-
-    def follow_dialogue(self, dialogue: Dialogue, source: str, line: int) -> None:
-        """Keep the dialogue if it is stored unchanged; else store it anew, without its old outcomes."""
-        body = canonical_json(native.to_json(dialogue))
-        row = self._db.execute(
-            "SELECT seq, hash FROM dialogues WHERE id=?", (key_text(dialogue.id),)
-        ).fetchone()
-        if row is not None:
-            try:
-                self._db.execute("INSERT INTO followed VALUES (?)", (row[0],))
-            except sqlite3.IntegrityError:
-                raise self._duplicate(dialogue.id, source, line) from None
-            self._db.execute("UPDATE dialogues SET source=?, line=? WHERE seq=?", (source, line, row[0]))
-            if row[1] == dialogue_hash(dialogue, body):
-                return
-            self._replace(row[0], dialogue, body)
-            return
-        self.add_dialogue(dialogue, source, line)
-        self._db.execute(
-            "INSERT INTO followed SELECT seq FROM dialogues WHERE id=?", (key_text(dialogue.id),)
-        )
-
-    def end_follow(self) -> None:
-        """Remove the dialogues that the new input no longer has."""
-        self._turns.clear()
-        gone = "SELECT seq FROM dialogues EXCEPT SELECT seq FROM followed"
-        self._db.execute(f"DELETE FROM outcomes WHERE dialogue IN ({gone})")  # noqa: S608
-        self._db.execute(f"DELETE FROM dialogues WHERE seq IN ({gone})")  # noqa: S608
-        self._db.execute("DROP TABLE followed")
-
-    def _replace(self, seq: int, dialogue: Dialogue, body: str) -> None:
-        self._turns.clear()
-        self._db.execute("DELETE FROM outcomes WHERE dialogue=?", (seq,))
-        self._db.execute(
-            "UPDATE dialogues SET cluster=?, system=?, body=?, hash=? WHERE seq=?",
-            (key_text(dialogue.cluster), key_text(dialogue.system), body, dialogue_hash(dialogue, body), seq),
-        )
-
-    def stored_hash(self, dialogue_id: str) -> str | None:
-        """The content hash of the stored dialogue with this id, None when there is none."""
-        row = self._db.execute("SELECT hash FROM dialogues WHERE id=?", (key_text(dialogue_id),)).fetchone()
-        return None if row is None else str(row[0])
-
-    def dialogue_count(self) -> int:
-        """How many dialogues are stored."""
-        return int(self._db.execute("SELECT count(*) FROM dialogues").fetchone()[0])
-
-    def group_count(self) -> int:
-        """How many groups the dialogues are in, counted along their index, in no memory."""
-        clusters = "SELECT cluster FROM dialogues GROUP BY cluster"
-        return int(self._db.execute(f"SELECT count(*) FROM ({clusters})").fetchone()[0])  # noqa: S608
-
-    def turn_count(self, choice: TurnChoice) -> int:
-        """How many turns there are to score; counted once for what is stored."""
-        if choice not in self._turns:
-            blocks = self.dialogue_blocks(_BLOCK)
-            self._turns[choice] = sum(stored.facts(choice).turns for block in blocks for stored in block)
-        return self._turns[choice]
-
-    def dialogue_blocks(self, size: int) -> Iterator[list[StoredDialogue]]:
-        """All dialogues in the order they came, in blocks of at most ``size``; damage is a StorageError."""
-        last = 0
-        while True:
-            rows = self._db.execute(
-                "SELECT seq, source, line, body, hash FROM dialogues WHERE seq>? ORDER BY seq LIMIT ?",
-                (last, size),
-            ).fetchall()
-            if not rows:
-                return
-            last = rows[-1][0]
-            yield [self._checked(row) for row in rows]
-
-    def dialogue(self, seq: int) -> StoredDialogue:
-        """One stored dialogue by its running number."""
-        row = self._db.execute(
-            "SELECT seq, source, line, body, hash FROM dialogues WHERE seq=?", (seq,)
-        ).fetchone()
-        return self._checked(row)
-
-    def dialogue_named(self, dialogue_id: str) -> StoredDialogue | None:
-        """One stored dialogue by its id, None when there is none."""
-        row = self._db.execute(
-            "SELECT seq, source, line, body, hash FROM dialogues WHERE id=?", (key_text(dialogue_id),)
-        ).fetchone()
-        return None if row is None else self._checked(row)
-
-    def find_dialogue(self, seq: int) -> StoredDialogue | None:
-        """One stored dialogue by its running number, None when it is gone."""
-        found = self._db.execute("SELECT 1 FROM dialogues WHERE seq=?", (seq,)).fetchone()
-        return None if found is None else self.dialogue(seq)
-
-    def sorted_dialogues(self) -> Iterator[StoredDialogue]:
-        """All dialogues by cluster, then id: an order that does not depend on the order of the input."""
-        cursor = self._db.execute("SELECT seq, source, line, body, hash FROM dialogues ORDER BY cluster, id")
-        return (self._checked(row) for row in cursor)
 
     # scorers and outcomes
 
@@ -391,78 +256,12 @@ class Ledger:
                 values,
             )
 
-    # attempts
-
-    def begin_attempt(
-        self, scorer: int, item: ItemRef, *, sample: int, step: str, request: str, possible: float | None
-    ) -> int:
-        """Record an attempt before it is sent, with the most that it can cost (USD); returns its number."""
-        with storage_errors(self.path):
-            cursor = self._db.execute(
-                "INSERT INTO attempts (scorer, dialogue, turn, sample, step, request, started, possible, state) "
-                "VALUES (?,?,?,?,?,?,?,?,'sent')",
-                (scorer, item.seq, stored_turn(item.turn), sample, step, request, time.time(), possible),
-            )
-        return int(cursor.lastrowid or 0)
-
-    def end_attempt(self, number: int, **facts: Any) -> None:
-        """Record how an attempt ended: ``state`` (``ok``, ``fault``, ``unknown``), tokens, cost, seconds, cause."""
-        names = ", ".join(f"{name}=?" for name in facts)
-        with storage_errors(self.path):
-            self._db.execute(f"UPDATE attempts SET {names} WHERE no=?", (*facts.values(), number))  # noqa: S608
-
-    def attempt_totals(self) -> list[AttemptTotals]:
-        """Attempts summed by scorer, state and cause. State ``sent`` means that the process died meanwhile."""
-        rows = self._db.execute(
-            "SELECT scorer, state, cause, count(*), coalesce(sum(input_tokens),0), coalesce(sum(output_tokens),0),"
-            " coalesce(sum(cached_tokens),0), coalesce(sum(cache_write_tokens),0), coalesce(sum(reasoning_tokens),0),"
-            " CASE WHEN count(cost)=count(*) THEN sum(cost) END,"
-            " CASE WHEN count(possible)=count(*) THEN sum(possible) END, coalesce(sum(seconds),0)"
-            " FROM attempts GROUP BY scorer, state, cause ORDER BY scorer, state, cause"
-        )
-        return [AttemptTotals(*row) for row in rows]
-
-    def answering_models(self) -> dict[int, dict[str, int]]:
-        """How many answers each scorer got from which model, as providers name it, in the order they first answered."""
-        found: dict[int, dict[str, int]] = {}
-        for scorer, model, count in self._db.execute(
-            "SELECT scorer, model, count(*) FROM attempts WHERE state='ok' AND model<>'' "
-            "GROUP BY 1, 2 ORDER BY 1, min(no)"
-        ):
-            found.setdefault(scorer, {})[model] = count
-        return found
-
     def opened(self, key: str, text: str) -> str:
         """The text that was sealed under this key; a StorageError where either was changed."""
         content = text[8:]
         if text != sealed(key, content):
             raise damaged(self.path, f"the entry {key!r}")
         return content
-
-    def _checked(self, row: tuple[int, str, int, str, str]) -> StoredDialogue:
-        seq, source, line, body, stored = row
-        kinds = (
-            isinstance(source, str),
-            isinstance(line, int),
-            isinstance(body, str),
-            isinstance(stored, str),
-        )
-        if not all(kinds) or stored[:32] != digest(body):  # a flipped bit can turn a text into bytes
-            raise damaged(self.path, f"dialogue number {seq} (from {source}:{line})")
-        return StoredDialogue(seq, source, line, body)
-
-    def _duplicate(self, dialogue_id: str, source: str, line: int) -> InputError:
-        first = self._db.execute(
-            "SELECT source, line FROM dialogues WHERE id=?", (key_text(dialogue_id),)
-        ).fetchone()
-        return InputError(
-            Problem(
-                f"the id {dialogue_id!r} is already that of {first[0]}:{first[1]}",
-                source,
-                line,
-                fix="Give every dialogue an id of its own (numbers and strings that read alike are equal).",
-            )
-        )
 
 
 def _is_text(stored: object) -> bool:
