@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from evalharness.analysis.agreement.build import agreement_of
-from evalharness.analysis.agreement.contest import AgreeOptions
+from evalharness.analysis.agreement.contest import AgreeOptions, check_map
 from evalharness.analysis.agreement.joining import Joined, JoinOptions, join_labels
 from evalharness.analysis.agreement.require import Requirement, missed
 from evalharness.analysis.agreement.table import ScoreTable
@@ -82,9 +82,14 @@ def agree(ledger: Ledger, labels: LabelSet, job: AgreeJob) -> Agreement:
     options = replace(
         job.options, everything=everything and not job.options.statistics, slices=job.join.slices
     )
+    check_names(table, joined, options)
     agreement = agreement_of(table, joined, options)
     partial = ledger.get("partial")
     notes = [f"the run is partial: {partial}"] if isinstance(partial, str) else []
+    if joined.pairs and job.options.statistics:
+        notes.append(
+            "preferences between two replies are shown by their own figures, whatever --statistic names"
+        )
     if joined.other_raters:
         notes.append(f"{joined.other_raters:,} labels of other raters were left out (--raters)")
     notes += [
@@ -104,6 +109,12 @@ def joined_scores(ledger: Ledger, labels: LabelSet, options: JoinOptions) -> tup
     joined = join_labels(_dialogues(ledger), labels.labels, labels.pairs, options)
     columns = planned_columns(ledger)
     return joined, ScoreTable.of(ledger.outcomes(columns), columns)
+
+
+def check_names(table: ScoreTable, joined: Joined, options: AgreeOptions) -> None:
+    """Raise ``UsageError`` where ``--map`` names a criterion that neither the run nor the labels have."""
+    judged = (column.column.criterion for column in table.columns if column.column.judged)
+    check_map(options.map, judged, (entry.label.criterion for entry in joined.labels))
 
 
 def _dialogues(ledger: Ledger) -> Iterator[Dialogue]:

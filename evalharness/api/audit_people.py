@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from evalharness.analysis.agreement.build import agreement_of
-from evalharness.analysis.agreement.contest import contests
+from evalharness.analysis.agreement.contest import check_map, contests
 from evalharness.analysis.agreement.joining import Joined, join_labels
 from evalharness.analysis.agreement.table import ScoreTable, ratings_of
 from evalharness.analysis.agreement.types import LEAVE_ONE_OUT, Agreement, Row
@@ -20,6 +20,7 @@ from evalharness.audit.types import Agreed, Measure
 from evalharness.core.dialogue import Dialogue
 from evalharness.core.scores import OVERALL
 from evalharness.data.labels.read import LabelSet, read_labels
+from evalharness.data.rubrics import load_rubric
 from evalharness.errors import UsageError
 
 
@@ -48,7 +49,8 @@ class Compared:
 def labels_of(job: AuditJob, dialogues: Sequence[Dialogue], stdin: BinaryIO | None) -> Labelled | None:
     """The job's labels joined to all dialogues of its source; None without labels.
 
-    Raises ``InputError`` for labels that name what is not there, ``UsageError`` where only pairs are labelled.
+    Raises ``InputError`` for labels that name what is not there, ``UsageError`` where only pairs are labelled or a
+    mapped criterion is in neither the rubric nor the labels.
     """
     if not job.people.labels:
         return None
@@ -59,6 +61,10 @@ def labels_of(job: AuditJob, dialogues: Sequence[Dialogue], stdin: BinaryIO | No
             "the label files hold no label of a single reply or dialogue",
             fix="Preferences between two replies go with a rubric that compares pairs.",
         )
+    criteria = [criterion.id for criterion in load_rubric(job.rubric).criteria]
+    check_map(
+        job.people.options.map, [*criteria, OVERALL], [entry.label.criterion for entry in joined.labels]
+    )
     return Labelled(joined, found)
 
 

@@ -14,7 +14,7 @@ from evalharness.analysis.agreement.calibrating import Calibrated, calibrate
 from evalharness.analysis.agreement.contest import AgreeOptions, Contest, contests
 from evalharness.analysis.agreement.joining import JoinOptions
 from evalharness.analysis.agreement.table import ratings_of
-from evalharness.api.agreeing import joined_scores
+from evalharness.api.agreeing import check_names, joined_scores
 from evalharness.api.analysing import planned_columns
 from evalharness.api.folder import open_run
 from evalharness.core.calibration import CalibrationCurve
@@ -63,6 +63,7 @@ def run_calibrate(job: CalibrateJob, stdin: BinaryIO | None = None) -> Calibrate
     join = JoinOptions(job.join.key, job.join.raters, slices)
     with open_run(job.run) as (_, ledger):
         joined, table = joined_scores(ledger, found, join)
+    check_names(table, joined, job.options)
     held = contests(table, ratings_of(joined.labels, joined.dialogues), joined.dialogues, job.options)
     by_name = {(c.column.scorer, c.column.rubric, c.column.criterion): c for c in table.columns}
     clusters = {name: facts.cluster for name, facts in joined.dialogues.items()}

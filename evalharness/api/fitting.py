@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from evalharness.analysis.agreement.contest import AgreeOptions
+from evalharness.analysis.agreement.contest import AgreeOptions, check_map
 from evalharness.analysis.agreement.drawing import Drawing
 from evalharness.analysis.agreement.joining import WHOLE, DialogueFacts, ItemKey, JoinOptions
 from evalharness.analysis.agreement.learning import Learned, learn
@@ -88,6 +88,7 @@ def run_fit(job: FitJob, stdin: BinaryIO | None = None) -> FitResult:
     with open_run(job.run) as (_, ledger):
         joined, table = joined_scores(ledger, replace(found, pairs=()), job.join)
         every = ratings_of(joined.labels, joined.dialogues)
+        check_map(job.options.map, job.options.map, [ratings.criterion for ratings in every])
         unit = job.unit or (Unit.TURN if any(r.unit is Unit.TURN for r in every) else Unit.DIALOGUE)
         chosen = [ratings for ratings in every if ratings.unit is unit]
         features = _features(ledger, {item for ratings in chosen for item in ratings.items})

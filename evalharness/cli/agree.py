@@ -90,6 +90,7 @@ def make_job(options: Mapping[str, Any]) -> Any:
     from evalharness.analysis.agreement.intervals import Interval
     from evalharness.analysis.agreement.names import known_statistic
     from evalharness.analysis.agreement.require import parse_requirement
+    from evalharness.analysis.agreement.types import OWN_SLICES
     from evalharness.api.agreeing import AgreeJob
     from evalharness.stats.averaging import Grouping
 
@@ -103,7 +104,8 @@ def make_job(options: Mapping[str, Any]) -> Any:
         interval=Interval(options["interval"]),
         slice_statistics=tuple(dict.fromkeys(r.statistic for r in requirements if r.slice)),
     )
-    asked = (*split_commas(options["slices"]), *(r.slice_key for r in requirements if r.slice))
+    needed = (r.slice_key for r in requirements if r.slice and r.slice_key not in OWN_SLICES)
+    asked = (*split_commas(options["slices"]), *needed)
     join = joining_of_labels(options, tuple(dict.fromkeys(asked)))
     if join.raters:
         from dataclasses import replace
@@ -134,6 +136,8 @@ def _print(result: Any, options: Mapping[str, Any]) -> None:
     text = agreement_text(result.agreement, width, color=color, everything=options["everything"])
     click.echo("\n".join(line.rstrip() for line in text.split("\n")))
     click.echo(f"\nreport: {result.folder.path / 'agree.html'}")
+    if result.folder.page.exists():
+        click.echo("`evalharness report RUN` puts it into report.html.")
 
 
 def _print_plan(options: Mapping[str, Any]) -> None:

@@ -94,6 +94,10 @@ def _print(result: Any) -> None:
             click.echo(f"  worth                {number(row.mean.effective_labels)} labels alone")
         after = "" if row.calibrated is None else f", calibrated {interval(row.calibrated.ece)}"
         click.echo(f"  calibration error    {interval(row.raw.ece)}{after} (of the scale)")
+        if row.brier is not None:
+            click.echo(f"  Brier score          {interval(row.brier)}{_murphy(row.murphy)}")
+        if row.rps is not None:
+            click.echo(f"  ranked probability   {interval(row.rps)} (cross-fitted ordinal logit)")
         if row.half_width is not None:
             held = "" if row.coverage is None else f" (of groups held out: {interval(row.coverage)})"
             click.echo(f"  one item             ±{number(row.half_width)} holds 90 % of ratings{held}")
@@ -104,3 +108,13 @@ def _print(result: Any) -> None:
     for name, reason in result.unfitted:
         click.echo(log_safe(f"{one_line(name, 90)}: not calibrated, {reason}"), err=True)
     click.echo(f"\ncalibration: {result.path}")
+
+
+def _murphy(parts: Any) -> str:
+    """Murphy's parts of a Brier score: of reliability less is better, of resolution more."""
+    from evalharness.report.figures import number
+
+    if parts is None:
+        return ""
+    names = ("reliability", "resolution", "uncertainty")
+    return f" ({', '.join(f'{name} {number(getattr(parts, name))}' for name in names)})"

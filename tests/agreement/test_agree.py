@@ -344,6 +344,95 @@ def test_preferences_against_scores_and_judges(folder: Path, tmp_path: Path) -> 
     assert figure(ran, "j", "pair_agreement_without_ties", criterion="better by safe")["n"] < 30
 
 
+def _preferences(path: Path) -> Path:
+    rows = [
+        {
+            "dialogue_a": f"d{i}", "dialogue_b": f"d{i + 4 + i // 20}", "turn": 1, "criterion": "better", "rater": rater,
+            "value": ("a", "b", "tie")[i % 3],
+        }
+        for i in range(30)
+        for rater in ("x", "bot")
+    ]  # fmt: skip
+    return write_lines(path, rows)
+
+
+def test_preferences_are_sliced_where_both_dialogues_agree(folder: Path, tmp_path: Path) -> None:
+    labels = _preferences(tmp_path / "l.jsonl")
+    ran = agree(folder, labels, "--as-judge", "bot", "--slice", "system", "--json")
+    figures = [row for row in ran.json["rows"] if row["statistic"] == "pair_agreement_with_ties"]
+    sizes = {row["slice"]: row["n"] for row in figures if row["scorer"] == "bot"}
+    assert (sizes[None], sizes["system=s0"], sizes["system=s1"]) == (30, 10, 10)
+    told = agree(folder, labels, "--as-judge", "bot", "--statistic", "spearman").out
+    assert "whatever --statistic names" in " ".join(told.split())
+    assert "33 % dropped" in told
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--slice", "nosuch"], "no labelled dialogue has the metadata 'nosuch'"),
+        (["--require", "spearman[nosuch=*]>=.1"], "no labelled dialogue has the metadata 'nosuch'"),
+        (["--map", "nosuch=tone"], "there is no judged criterion 'nosuch'"),
+        (["--map", "tone=nosuch"], "there is no criterion of the labels 'nosuch'"),
+        (["--as-judge", "nosuch"], "--as-judge nosuch fits no rater of pairs"),
+    ],
+)
+def test_names_that_nothing_has_are_refused(
+    folder: Path, tmp_path: Path, options: list[str], said: str
+) -> None:
+    ran = agree(folder, tone_labels(tmp_path), *options)
+    assert ran.code == 2
+    assert said in " ".join(ran.err.split())
+
+
+def test_slices_that_are_no_metadata_can_be_required(folder: Path, tmp_path: Path) -> None:
+    labels = tone_labels(tmp_path)
+    assert agree(folder, labels, "--require", "spearman[rater=*]>=.5").code == 0
+    missed = agree(folder, labels, "--require", "spearman[rater=expert_b]>=1")
+    assert missed.code == 1
+    assert "where rater=expert_b" in " ".join(missed.err.split())
+
+
+def test_preferences_are_not_mapped_and_have_the_largest_slices_only(tmp_path: Path) -> None:
+    folder = make_run(
+        tmp_path,
+        [dialogue(f"d{i}", ["word"], metadata={"topic": f"t{i // 2:02}"}) for i in range(52)],
+        [{"dialogue": f"d{i}", "turn": 1, "criterion": "tone", "outputs": [1 + i % 5]} for i in range(52)],
+    )
+    base = {"turn": 1, "criterion": "better", "value": "a"}
+    pairs = [
+        {**base, "dialogue_a": f"d{i}", "dialogue_b": f"d{i + 1}", "rater": rater}
+        for i in range(0, 52, 2)
+        for rater in ("x", "bot", *(["y"] if i > 48 else []))
+    ]
+    labels = write_lines(tmp_path / "l.jsonl", pairs)
+    rows = agree(folder, labels, "--slice", "topic", "--as-judge", "bot", "--json").json["rows"]
+    slices = {row["slice"] for row in rows if row["slice"]}
+    assert len(slices) == 20
+    assert "topic=t25" in slices
+    refused = agree(folder, labels, "--map", "tone=better")
+    assert refused.code == 2
+    assert "no criterion of the labels 'better' There is: none" in " ".join(
+        refused.err.replace(".", "").split()
+    )
+
+
+def test_a_scale_by_name_goes_before_one_by_range(folder: Path, tmp_path: Path) -> None:
+    rows = [
+        {"dialogue": f"d{i}", "turn": 1, "criterion": "manner", "rater": "a", "value": 2 * (i % 5)}
+        for i in range(40)
+    ]
+    labels = write_lines(tmp_path / "l.jsonl", rows)
+    mapped = ("--map", "tone=manner", "--scale", "1..5=0..2", "--scale", "tone=0..8", "--json")
+    assert figure(agree(folder, labels, *mapped), "j", "cohen_kappa_quadratic")["value"] == pytest.approx(1.0)
+
+
+def test_labels_of_dialogues_beside_scores_of_turns_ask_for_aggregate(folder: Path, tmp_path: Path) -> None:
+    rows = [{"dialogue": f"d{i}", "criterion": "tone", "rater": "a", "value": 1 + i % 5} for i in range(40)]
+    labels = write_lines(tmp_path / "l.jsonl", rows)
+    assert "--aggregate mean" in " ".join(agree(folder, labels).out.split())
+
+
 def test_plan_gives_the_published_budgets() -> None:
     rows = {
         (r["statistic"], r["value"], r["prevalence"]): r["labels"]

@@ -275,6 +275,15 @@ def test_people_s_labels_show_leniency_compression_and_agreement():
     assert "self-preference" in {row["what"] for row in document["not_measured"]}
 
 
+def test_a_map_is_checked_before_anything_is_sent_and_against_all_labels():
+    Path("labels.csv").write_text(PEOPLE + "d0,1,kindness,x,3\n" + "d1,1,helpfulness,x,3\n")
+    with Faultd(says(lambda text: 3)) as server:
+        for wrong in ("helpfulness=kidness", "helpfulnes=kindness"):
+            ran = audit(server, "--labels", "labels.csv", "--map", wrong)
+            assert (ran.code, "--map: there is no" in " ".join(ran.err.split())) == (2, True), ran.err
+        assert server.count == 0
+
+
 def test_labels_that_name_nobody_are_an_error_before_anything_is_sent():
     Path("labels.csv").write_text(PEOPLE + "nobody,1,helpfulness,x,3\n")
     with Faultd(says(lambda text: 3)) as server:

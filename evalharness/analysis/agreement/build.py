@@ -14,7 +14,7 @@ from evalharness.analysis.agreement.drawing import notes_of
 from evalharness.analysis.agreement.extras import confusion_of
 from evalharness.analysis.agreement.humans import alt_rows, alt_verdict, ceiling_note, human_rows, judge_rows
 from evalharness.analysis.agreement.joining import WHOLE, Joined
-from evalharness.analysis.agreement.pairs import pair_rows
+from evalharness.analysis.agreement.pairs import check_judges, pair_rows
 from evalharness.analysis.agreement.rows import (
     comparison_rows,
     entrant_rows,
@@ -46,6 +46,7 @@ _Comments: TypeAlias = Mapping[tuple[str, int | None, str], Sequence[str]]
 
 def agreement_of(table: ScoreTable, joined: Joined, options: AgreeOptions) -> Agreement:
     """Everything that is stated about scores and labels; deterministic."""
+    check_judges(joined.pairs, options)
     labels = ratings_of(joined.labels, joined.dialogues)
     held = contests(table, labels, joined.dialogues, options)
     rows: list[Row] = []

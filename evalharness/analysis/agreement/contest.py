@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -25,7 +25,7 @@ from evalharness.analysis.agreement.types import CONSTANT, LENGTH, Kind
 from evalharness.core.dialogue import Unit
 from evalharness.core.scores import OVERALL, Value
 from evalharness.data.words import quoted
-from evalharness.errors import InputError, Problem
+from evalharness.errors import InputError, Problem, UsageError
 from evalharness.stats.arrays import FloatArray, IntArray
 from evalharness.stats.averaging import Grouping
 from evalharness.stats.ceiling import majority, rater_mean
@@ -136,6 +136,22 @@ def contests(
     return found
 
 
+def check_map(mapped: Mapping[str, str], criteria: Iterable[str], labels: Iterable[str]) -> None:
+    """A ``--map`` that names a criterion which the run or the labels don't have is a :class:`UsageError`.
+
+    ``labels`` are the criteria of all labels that were given, those of single items: preferences are not mapped.
+    """
+    for kind, asked, have in (
+        ("judged criterion", mapped.keys(), criteria),
+        ("criterion of the labels", mapped.values(), labels),
+    ):
+        known = {name.casefold(): name for name in have}
+        for name in asked:
+            if name.casefold() not in known:
+                listed = ", ".join(known.values()) or "none"
+                raise UsageError(f"--map: there is no {kind} {quoted(name)}", fix=f"There is: {listed}.")
+
+
 def unchecked_columns(table: ScoreTable, held: Sequence[Contest]) -> tuple[tuple[str, str, str], ...]:
     """Judged columns (scorer, rubric, criterion) that no label speaks about; overalls are left out."""
     met = {(e.scorer, e.rubric, c.criterion) for c in held for e in c.judges}
@@ -220,9 +236,7 @@ def _judge(
     aggregate = options.aggregate if own.unit is not labels.unit else None
     scale = scale_of(own)
     unchecked = options.scales.unchecked and not scale.nominal
-    declared = options.scales.labels_of(labels.criterion, scale) or options.scales.labels_of(
-        own.criterion, scale
-    )
+    declared = options.scales.labels_of((labels.criterion, own.criterion), scale)
     if own.criterion == OVERALL and declared is None:
         unchecked = True
     placing = Placing(scale, declared, unchecked)

@@ -127,8 +127,25 @@ def join_labels(
     ]
     if problems:
         raise InputError(_cut(sorted(problems, key=lambda p: (p.source or "", p.line or 0))))
+    _check_slices(options.slices, facts, placed, ordered)
     left = len(labels) - len(kept) + len(pairs) - len(kept_pairs)
     return Joined(tuple(placed), tuple(ordered), facts, left)
+
+
+def _check_slices(
+    keys: Sequence[str],
+    facts: Mapping[str, DialogueFacts],
+    labels: Sequence[PlacedLabel],
+    pairs: Sequence[PlacedPair],
+) -> None:
+    """A slice by what no labelled dialogue has would be one slice of everything: a :class:`UsageError`."""
+    about = {label.item.dialogue for label in labels} | {pair.first.dialogue for pair in pairs}
+    for key in keys:
+        if about and not any(facts[dialogue].slices[key] for dialogue in about):
+            raise UsageError(
+                f"no labelled dialogue has the metadata {quoted(key)}",
+                fix="Slice by a key that stands in the dialogues' metadata.",
+            )
 
 
 def _names(labels: Sequence[RawLabel], pairs: Sequence[RawPair]) -> str:

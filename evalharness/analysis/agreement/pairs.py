@@ -17,10 +17,10 @@ import numpy as np
 from evalharness.analysis.agreement.contest import AgreeOptions
 from evalharness.analysis.agreement.joining import WHOLE, DialogueFacts, ItemKey, PlacedPair
 from evalharness.analysis.agreement.table import ScoreColumn, ScoreTable, codes_of
-from evalharness.analysis.agreement.types import PAIRWISE, Kind, Row
+from evalharness.analysis.agreement.types import MOST_SLICES, PAIRWISE, Kind, Row
 from evalharness.core.dialogue import Unit
 from evalharness.data.words import quoted
-from evalharness.errors import InputError, Problem
+from evalharness.errors import InputError, Problem, UsageError
 from evalharness.stats.averaging import Grouping
 from evalharness.stats.estimate import Estimate, point, undefined
 from evalharness.stats.pair_agreement import (
@@ -58,6 +58,34 @@ def pair_rows(
         for turn in turns if len(turns) > 1 else ():
             some = [vote for vote in votes if vote.first.turn == turn]
             yield from _rows(table, criterion, some, facts, options, f"turn={turn}")
+        for where, some in _slices(votes, facts, options.slices):
+            yield from _rows(table, criterion, some, facts, options, where)
+
+
+def _slices(
+    votes: Sequence[_Vote], facts: Mapping[str, DialogueFacts], keys: Sequence[str]
+) -> Iterator[tuple[str, list[_Vote]]]:
+    """The votes on pairs whose dialogues have the same value, by key and value: the largest slices of each key."""
+    for key in keys:
+        found: dict[str, list[_Vote]] = defaultdict(list)
+        for vote in votes:
+            first, second = (facts[item.dialogue].slices[key] for item in (vote.first, vote.second))
+            if first == second:
+                found[first].append(vote)
+        largest = sorted(found, key=lambda value: -len(found[value]))[:MOST_SLICES]
+        for value in sorted(largest):
+            yield f"{key}={value}", found[value]
+
+
+def check_judges(pairs: Sequence[PlacedPair], options: AgreeOptions) -> None:
+    """A rater who is to be taken as a judge and voted on no pair is a :class:`UsageError`."""
+    raters = sorted({pair.pair.rater for pair in pairs})
+    for pattern in options.judges:
+        if not fnmatch.filter(raters, pattern):
+            listed = ", ".join(quoted(name, 30) for name in raters[:8]) or "nobody"
+            raise UsageError(
+                f"--as-judge {pattern} fits no rater of pairs", fix=f"Of pairs there is: {listed}."
+            )
 
 
 def _votes(pairs: Sequence[PlacedPair]) -> list[_Vote]:

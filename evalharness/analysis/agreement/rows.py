@@ -17,7 +17,7 @@ from evalharness.analysis.agreement.measuring import measure, pair_function, wei
 from evalharness.analysis.agreement.names import EXTRA, ON_MAJORITY, ON_NOMINAL, RANK, STATISTICS
 from evalharness.analysis.agreement.scales import Scale
 from evalharness.analysis.agreement.sides import Sides
-from evalharness.analysis.agreement.types import LENGTH, Kind, Row
+from evalharness.analysis.agreement.types import LENGTH, MOST_SLICES, Kind, Row
 from evalharness.stats.arrays import BoolArray, FloatArray
 from evalharness.stats.averaging import Grouping, compare_by_group, compare_pooled
 from evalharness.stats.confusion import ClassRates
@@ -29,7 +29,6 @@ from evalharness.stats.significance import student_p
 OF_METRICS = ("spearman", "pearson", "kendall_tau_b", "pairwise_accuracy")
 _AVERAGED = ("spearman", "pearson", "kendall_tau_b", "pairwise_accuracy", "tie_calibrated_accuracy")
 _SAMPLE_STEPS = (1, 2, 3, 5, 10, 20, 50, 100)
-_MOST_SLICES = 20
 _CHOICES, _CHOICES_OF_MANY = 30, 3
 _SMALL = 5_000
 _MIN_SLICE = 10
@@ -151,7 +150,7 @@ def _rater_rows(contest: Contest, entrant: Entrant, options: AgreeOptions) -> It
     """The leading statistic with each rater, and on items that raters agree or differ on."""
     name = leading(contest, options)[0]
     raters = contest.labels.raters
-    for j, rater in enumerate(raters[:_MOST_SLICES] if len(raters) > 1 else ()):
+    for j, rater in enumerate(raters[:MOST_SLICES] if len(raters) > 1 else ()):
         sides = contest.beside(entrant, entrant.values, entrant.ratings[:, [j]])
         found = measure(name, sides, Grouping.POOLED, options.level)
         yield plain_row(contest, entrant, name, found.estimate, f"rater={rater}", found.reason)
@@ -243,7 +242,7 @@ def _slices(contest: Contest) -> Iterator[tuple[str, BoolArray]]:
     for key, values in contest.slices.items():
         array = np.asarray(values, dtype=object)
         names, counts = np.unique(array, return_counts=True)
-        for value in sorted(names[np.argsort(-counts, kind="stable")][:_MOST_SLICES]):
+        for value in sorted(names[np.argsort(-counts, kind="stable")][:MOST_SLICES]):
             yield f"{key}={value}", np.asarray(array == value)
 
 

@@ -38,11 +38,14 @@ class ScaleOptions:
     criteria: Mapping[str, Range] = field(default_factory=dict)
     unchecked: bool = False
 
-    def labels_of(self, criterion: str, scale: Scale) -> Range | None:
-        """The declared range of the labels of a criterion, None where they are on the rubric's own scale."""
-        named = self.criteria.get(criterion.casefold())
-        if named is not None or scale.low is None or scale.high is None:
-            return named
+    def labels_of(self, names: Sequence[str], scale: Scale) -> Range | None:
+        """The declared range of the labels of a criterion, by any of its names before its range; None where they are
+        on the rubric's own scale."""
+        for name in names:
+            if name.casefold() in self.criteria:
+                return self.criteria[name.casefold()]
+        if scale.low is None or scale.high is None:
+            return None
         return self.ranges.get((scale.low, scale.high))
 
     def check_used(self, judged: Sequence[tuple[str, Scale]], labels: Sequence[str]) -> None:

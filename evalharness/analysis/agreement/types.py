@@ -15,6 +15,10 @@ AMONG = "human:all_raters"
 INTRA = "human:intra_rater"
 CONSTANT = "baseline:constant"
 LENGTH = "baseline:length"
+MOST_SLICES = 20
+"""Of each key the largest slices are shown, this many."""
+OWN_SLICES = ("rater", "raters", "samples", "turn")
+"""Keys of slices that are no metadata: they are shown wherever they are known."""
 
 
 class Kind(StrEnum):

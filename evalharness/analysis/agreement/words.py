@@ -120,7 +120,13 @@ def summary(criteria: Sequence[CriterionReport], unchecked: Sequence[tuple[str, 
     if not criteria:
         return "There are no labels of items of this run: nothing could be checked."
     parts = [_counts(criteria)]
-    if not verdicts:
+    scored = {criterion.casefold() for _, _, criterion in unchecked}
+    if not verdicts and any(report.label.casefold() in scored for report in criteria):
+        parts.append(
+            "Labels and scores are about different things, whole dialogues and turns of them, so no judge is compared; "
+            "--aggregate mean (or min, last) brings scores of turns together with labels of dialogues."
+        )
+    elif not verdicts:
         parts.append(
             "No judge of this run was asked about a criterion of the labels; only metrics and baselines are compared. "
             "Score with a rubric whose criteria have the labels' names, or name them with --map RUBRIC=LABEL."

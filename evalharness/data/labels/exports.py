@@ -140,7 +140,7 @@ def langfuse_labels(record: Record, options: LabelOptions) -> Iterator[RawLabel 
     name = options.fields.get("dialogue") or ("sessionId" if value.get("sessionId") else "traceId")
     yield RawLabel(
         dialogue=text_of(value, name, LabelOptions()),
-        turn=turn_of(value, "turn", options),
+        turn=_observed(value, options),
         criterion=text_of(value, "name", LabelOptions()),
         rater=text_of(value, "authorUserId", LabelOptions(), default=SOMEBODY),
         value=rating,
@@ -148,6 +148,13 @@ def langfuse_labels(record: Record, options: LabelOptions) -> Iterator[RawLabel 
         line=record.line,
         comment=text_of(value, "comment", options, default=""),
     )
+
+
+def _observed(value: Mapping[str, Any], options: LabelOptions) -> int | str | None:
+    """The turn of a score: what a field names, else the observation that it is about, which is a message's id."""
+    named = turn_of(value, "turn", options)
+    observation = value.get("observationId")
+    return named if named is not None or observation in (None, "") else str(observation)
 
 
 def _dialogue(place: Mapping[str, Any], options: LabelOptions, fallback: Any = None) -> str:

@@ -23,7 +23,7 @@ from evalharness.report.agreement.selection import (
     statistics_of,
     title,
 )
-from evalharness.report.figures import NOTHING, interval, number
+from evalharness.report.figures import NOTHING, interval, number, percent
 
 _NAMES = 24
 """Scorers' names are given at least this much room, or as much as they need, before figures lose their intervals."""
@@ -180,17 +180,24 @@ def _pair_table(rows: Iterable[Row]) -> Table:
         table.add_column(name, justify="right")
     for (criterion, where, scorer), figures in found.items():
         place = " ".join(part for part in (criterion if several else "", where) if part)
-        cells = [_pair_cell(figures.get(name)) for name in _PAIR_COLUMNS]
+        dropped = figures.get("pair_share_dropped_with_ties")
+        more = {"pair_agreement_without_ties": _dropped(dropped)}
+        cells = [_pair_cell(figures.get(name), more.get(name, "")) for name in _PAIR_COLUMNS]
         table.add_row(Text(one_line(f"{scorer} {place}".rstrip(), 60)), *cells)
     return table
 
 
-def _pair_cell(row: Row | None) -> Text:
+def _dropped(row: Row | None) -> str:
+    """The share of pairs of votes that drop out with ties."""
+    return "" if row is None or row.estimate.value is None else f"\n{percent(row.estimate.value)} dropped"
+
+
+def _pair_cell(row: Row | None, more: str = "") -> Text:
     """A figure with its interval and, under it, how many pairs of votes agree."""
     if row is None:
         return Text("")
     votes = row.reason.partition(" pairs")[0] if " of " in row.reason else row.reason
-    return Text(f"{interval(row.estimate)}\n{one_line(votes, 40)}")
+    return Text(f"{interval(row.estimate)}\n{one_line(votes, 40)}{more}")
 
 
 def _all_rows(rows: Iterable[Row]) -> Table:

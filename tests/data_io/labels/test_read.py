@@ -125,6 +125,12 @@ def test_langfuse_takes_annotations_only(tmp_path: Path) -> None:
     assert found.left_out == (("score by eval", 1),)
 
 
+def test_langfuse_scores_of_an_observation_are_about_that_message(tmp_path: Path) -> None:
+    score = {"traceId": "t1", "name": "tone", "value": 4, "source": "ANNOTATION", "authorUserId": "u"}
+    rows = [{**score, "observationId": "m2"}, {**score, "observationId": None}, {**score, "turn": 3}]
+    assert [fact[1] for fact in facts(read(tmp_path / "l.jsonl", rows))] == ["m2", None, 3]
+
+
 def test_mixed_types_of_a_criterion_are_one_problem_each(tmp_path: Path) -> None:
     rows = [
         {"dialogue": "a", "criterion": "tone", "rater": str(i), "value": v}
