@@ -11,6 +11,7 @@ from types import MappingProxyType
 from evalharness.analysis.accumulate import ClusteredMean, Distribution, rate_estimate
 from evalharness.analysis.between import BetweenSums
 from evalharness.analysis.panels import PanelSums
+from evalharness.analysis.retest import RetestSums
 from evalharness.analysis.slices import Facets, SliceSums, adjusted, wanted
 from evalharness.analysis.types import (
     Analysis,
@@ -28,6 +29,7 @@ from evalharness.core.rubric import PassRule
 from evalharness.core.scores import Cause, Column, Failure, Result, Score, Skip
 from evalharness.data.ledger.store import OutcomeRow
 from evalharness.judges.cascade import STAGE
+from evalharness.judges.fitted import OUTSIDE
 from evalharness.stats.estimate import Estimate, undefined
 
 NO_CURVES: Mapping[Column, CalibrationCurve] = MappingProxyType({})
@@ -102,6 +104,8 @@ class _ColumnSums:
         self.warnings: Counter[str] = Counter()
         self.panel = PanelSums()
         self.stages: Counter[str] = Counter()
+        self.unlike = 0
+        self.retest = RetestSums()
         self.mass = _Mass()
 
     def add(self, row: OutcomeRow, result: Result) -> None:
@@ -122,12 +126,14 @@ class _ColumnSums:
                 for system in {"", row.system}:
                     self._sum_stats(system, result.stats)
         if not isinstance(result, Skip) and result.samples:
+            self.retest.add(result)
             self.asked += len(result.samples)
             self.usable += sum(not isinstance(sample, Cause) for sample in result.samples)
 
     def _note(self, facts: Mapping[str, Json]) -> None:
         if isinstance(facts.get("warning"), str):
             self.warnings[str(facts["warning"])] += 1
+        self.unlike += bool(facts.get(OUTSIDE))
         mass = facts.get("label_mass")
         if isinstance(mass, int | float):
             self.mass.add(float(mass))
@@ -160,6 +166,8 @@ class _ColumnSums:
             panel=self.panel.summary(),
             stages=_ranked(self.stages),
             mass=self.mass.summary(),
+            unlike=self.unlike,
+            retest=self.retest.summary(),
         )
 
     def _calibrated(self) -> CalibratedMean | None:

@@ -89,6 +89,7 @@ class CascadePlan:
     """What was found for one rubric: thresholds by criterion, and what the policies do on all items of the run.
 
     ``near`` is how near to the pass threshold a value goes on, as the settings say it; empty where nothing does.
+    ``specs`` are how the run named the two judges behind --judge, and ``options`` how it asked them beside that.
     """
 
     rubric: str
@@ -97,6 +98,8 @@ class CascadePlan:
     criteria: tuple[CriterionPlan, ...]
     policies: tuple[Policy, ...]
     near: str = ""
+    specs: tuple[str, str] | None = None
+    options: str = ""
 
     @property
     def accept(self) -> Mapping[str, float]:

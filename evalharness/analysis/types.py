@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from evalharness.analysis.panels import PanelSummary
+from evalharness.analysis.retest import Retest
 from evalharness.core.scores import Column
 from evalharness.stats.estimate import Estimate
 
@@ -87,7 +88,9 @@ class ColumnSummary:
     something is missing and the scale is bounded. ``samples`` are usable and asked verdicts where several were asked,
     ``uncited`` counts scores with evidence that is not in the dialogue, ``warnings`` what scorers said about scores.
     ``panel`` is there where several judges made the scores, ``stages`` counts them by the stage of a cascade,
-    ``mass`` is the mean and the least probability that judges gave to the levels in all, where it is known,
+    ``mass`` is the mean and the least probability that judges gave to the levels in all, where it is known, ``unlike``
+    counts scores of a fitted judge on items outside the range of what it was fitted on, ``retest`` says how alike
+    several samples of an item are,
     ``calibrated`` is there for judges with a calibration; everything else is of raw scores.
     """
 
@@ -107,6 +110,8 @@ class ColumnSummary:
     panel: PanelSummary | None = None
     stages: tuple[tuple[str, int], ...] = ()
     mass: tuple[float, float] | None = None
+    unlike: int = 0
+    retest: Retest | None = None
 
 
 @dataclass(frozen=True, slots=True)

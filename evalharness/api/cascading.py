@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,9 +13,10 @@ from evalharness.analysis.agreement.contest import AgreeOptions, Contest, Entran
 from evalharness.analysis.agreement.joining import WHOLE, ItemKey, JoinOptions
 from evalharness.analysis.agreement.table import ratings_of
 from evalharness.analysis.cascading import CascadePlan, CriterionData, Marks, plan_thresholds, policies_of
-from evalharness.api.agreeing import joined_scores
+from evalharness.api.agreeing import check_names, joined_scores
 from evalharness.api.analysing import planned_columns
 from evalharness.api.folder import open_run
+from evalharness.api.recipe import Recipe, recorded_recipe
 from evalharness.core.registry import unknown_name
 from evalharness.core.rubric import PassRule
 from evalharness.core.scores import OVERALL, Column, Failure, Result, Score, Skip, SkipReason
@@ -26,6 +27,7 @@ from evalharness.data.ledger.store import Ledger
 from evalharness.errors import InputError, UsageError
 from evalharness.judges.bands import Bands, is_near, width_of
 from evalharness.judges.confidence import confidence_of
+from evalharness.judges.options import JudgeOptions
 from evalharness.report.cascading import plan_json
 from evalharness.stats.arrays import FloatArray
 
@@ -71,14 +73,36 @@ def run_plan(job: PlanJob, stdin: BinaryIO | None = None) -> PlanResult:
         held = _held(job, ledger, stdin)
         seen = _Verdicts(ledger, job.cheap, job.dear)
         _check_near(job.near, seen)
-        plans = tuple(
-            plan for rubric in seen.rubrics if (plan := _plan(job, ledger, seen, held, rubric)) is not None
-        )
+        known = recorded_recipe(ledger)
+        found = (_plan(job, ledger, seen, held, rubric) for rubric in seen.rubrics)
+        plans = tuple(_with_specs(plan, known) for plan in found if plan is not None)
     if not plans:
         raise InputError("no label speaks about a criterion that both judges answered")
     path = folder.path / "cascade.json"
     write_text(path, plan_json(plans))
     return PlanResult(plans, path)
+
+
+def _with_specs(plan: CascadePlan, known: Recipe | None) -> CascadePlan:
+    """The plan with its judges as the settings can name them: a run's aliases mean nothing outside of it."""
+    if known is None:
+        return plan
+    specs = known.judges.get(plan.cheap, plan.cheap), known.judges.get(plan.dear, plan.dear)
+    return replace(plan, specs=specs, options=" ".join(_asked_with(known.options)))
+
+
+def _asked_with(options: JudgeOptions) -> Iterator[str]:
+    """The options of `score` that a run's judges were asked with, where they are not the usual ones."""
+    if options.samples > 1:
+        yield f"--samples {options.samples}"
+    if options.per_criterion:
+        yield "--per-criterion"
+    if options.max_tokens is not None:
+        yield f"--max-tokens {options.max_tokens}"
+    if options.sampling.temperature is not None:
+        yield f"--temperature {options.sampling.temperature:g}"
+    if options.sampling.effort is not None:
+        yield f"--effort {options.sampling.effort}"
 
 
 def _held(job: PlanJob, ledger: Ledger, stdin: BinaryIO | None) -> Sequence[Contest]:
@@ -87,6 +111,7 @@ def _held(job: PlanJob, ledger: Ledger, stdin: BinaryIO | None) -> Sequence[Cont
         return ()
     found = read_labels(job.labels, job.label_options, stdin=stdin)
     joined, table = joined_scores(ledger, found, job.join)
+    check_names(table, joined, job.options)
     return contests(table, ratings_of(joined.labels, joined.dialogues), joined.dialogues, job.options)
 
 

@@ -31,6 +31,7 @@ _ABOUT = (
 )
 _SOURCES = frozenset({"user", "tool", "system"})
 _LISTED = 10
+_LEAST_VOTES = 2
 
 
 def claim_rubric(claims: Sequence[Claim]) -> Rubric:
@@ -117,8 +118,9 @@ def values_of(criterion: Criterion, judged: Sequence[Judged], stray: int) -> Res
         cause = next(vote for vote in lost.votes if isinstance(vote, Cause))
         return Failure(cause, f"no verdict on the claim {_quoted(lost.claim)}: {lost.detail}")
     if not judged:
-        told = f"; {stray} that were listed are not in it" if stray else ""
-        return Skip(SkipReason.NOTHING_TO_JUDGE, f"the reply makes no claim that could be checked{told}")
+        if stray:
+            return Failure(Cause.NO_VERDICT, f"claims: {stray} listed, none of which stands in the reply")
+        return Skip(SkipReason.NOTHING_TO_JUDGE, "the reply makes no claim that could be checked")
     counts = Counter(str(one.verdict) for one in judged)
     if criterion.id == SUPPORTED:
         value = _on_scale(criterion, counts[SUPPORTED] / len(judged))
@@ -128,6 +130,21 @@ def values_of(criterion: Criterion, judged: Sequence[Judged], stray: int) -> Res
         )
         value = float(bad > 0) if criterion.scale is Scale.BINARY else float(bad)
     return Score(value, rationale=_told(criterion, judged), evidence=tuple(_cited(criterion, judged)))
+
+
+def agreement_of(judged: Sequence[Judged]) -> float | None:
+    """How far the paths agree: on the claim on which they agree least, the share of votes for its commonest verdict.
+
+    None where any claim has fewer than two votes: a single one agrees with itself.
+    """
+    shares = []
+    for one in judged:
+        votes = Counter(UNSUPPORTED if vote == UNCITED else vote for vote in one.votes)
+        if votes.total() < _LEAST_VOTES:
+            return None
+        said = [count for vote, count in votes.items() if not isinstance(vote, Cause)]
+        shares.append(max(said, default=0) / votes.total())
+    return min(shares, default=None)
 
 
 def claims_facts(judged: Sequence[Judged], stray: Sequence[Claim]) -> dict[str, Json]:

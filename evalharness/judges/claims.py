@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TypeAlias
 
-from evalharness.core.canonical import content_hash
+from evalharness.core.canonical import Json, content_hash
 from evalharness.core.dialogue import Item, Unit
 from evalharness.core.rubric import Criterion, Rubric, Scale
 from evalharness.core.scores import Cause, Column, Evidence, Failure, Result, Score, Skip, SkipReason
@@ -32,6 +32,7 @@ from evalharness.judges.claim_votes import (
     SUPPORTED,
     VALUES,
     Judged,
+    agreement_of,
     claim_rubric,
     claims_facts,
     has_sources,
@@ -39,6 +40,7 @@ from evalharness.judges.claim_votes import (
     votes_of,
 )
 from evalharness.judges.columns import TOY_NOTE, model_parts, rubric_columns, sampling_text, with_overall
+from evalharness.judges.confidence import VERIFICATIONS_AGREE
 from evalharness.judges.interface import Ask, Judge, PlannedRequest
 from evalharness.judges.options import JudgeOptions
 from evalharness.judges.pointwise import REPAIRABLE, Pointwise
@@ -186,12 +188,14 @@ class Claims:
     def _results(self, judged: Sequence[Judged], stray: Sequence[Claim]) -> tuple[Result, ...]:
         results: dict[str, Result] = {}
         facts = claims_facts(judged, stray)
+        agreed = agreement_of(judged)
         for criterion in self.rubric.criteria:
             result = values_of(criterion, judged, len(stray))
-            if isinstance(result, Score | Failure) and not any(
-                r for r in results.values() if not isinstance(r, Skip)
-            ):
-                result = replace(result, extra=facts)
+            if isinstance(result, Score | Failure):
+                first = all(isinstance(r, Skip) for r in results.values())
+                known = {VERIFICATIONS_AGREE: round(agreed, 6)} if agreed is not None else {}
+                extra: dict[str, Json] = {**(facts if first else {}), **known}
+                result = replace(result, extra=extra or None)
             results[criterion.id] = result
         return with_overall(self.rubric, results)
 

@@ -11,6 +11,9 @@ from evalharness.core.scores import Cause, Result, Score
 from evalharness.judges.votes import MEMBERS, disagreement
 from evalharness.llm.questions import Kind, confidence
 
+VERIFICATIONS_AGREE = "verifications_agree"
+"""Under this name the facts of a score hold how far several verifications of a reply's claims agree."""
+
 
 def confidence_of(
     result: Result, *, nominal: bool, low: float | None = None, high: float | None = None
@@ -19,7 +22,8 @@ def confidence_of(
 
     ``nominal``: its values are labels; ``low`` and ``high`` are the ends of its scale, as far as it has them.
 
-    A panel: 1 minus the mean distance of two members. Probabilities: 1 minus the expected distance from the mode
+    A panel: 1 minus the mean distance of two members. Claims: the share of verifications that agree, on the claim on
+    which they agree least. Probabilities: 1 minus the expected distance from the mode
     relative to a uniform distribution, of labels (p_max - 1/n) / (1 - 1/n). Several samples: 1 minus the mean distance
     of two, unreadable ones counting as far apart.
     """
@@ -28,6 +32,9 @@ def confidence_of(
     apart = None if result.extra is None or MEMBERS not in result.extra else result.extra.get("disagreement")
     if isinstance(apart, int | float):
         return 1.0 - float(apart)
+    agreed = None if result.extra is None else result.extra.get(VERIFICATIONS_AGREE)
+    if isinstance(agreed, int | float):
+        return float(agreed)
     if result.probabilities and len(result.probabilities) > 1:
         kind = Kind.CHOICE if nominal else Kind.SCORE
         return confidence(kind, list(result.probabilities.values()))

@@ -17,6 +17,9 @@ from evalharness.judges.interface import Ask
 from evalharness.judges.needs import nothing_to_judge
 from evalharness.llm.client import Client
 
+OUTSIDE = "outside_training"
+"""Under this name the facts of a score hold the features that lie outside the range of training."""
+
 
 @dataclass(frozen=True)
 class Fitted:
@@ -104,7 +107,7 @@ class Fitted:
         value = value if low is None else max(low, value)
         value = value if high is None else min(high, value)
         outside = model.outside(features, self.model.inputs)
-        return Score(value, extra={"outside_training": list(outside)} if outside else None)
+        return Score(value, extra={OUTSIDE: list(outside)} if outside else None)
 
     def _key(self, criterion: Criterion) -> str | None:
         if criterion.scale is Scale.NOMINAL:

@@ -126,13 +126,15 @@ def _criterion_lines(plan: CriterionPlan) -> Iterator[str]:
 
 
 def _settings(plan: CascadePlan) -> Iterator[str]:
-    options = [f"cascade: [{json.dumps(plan.cheap)}, {json.dumps(plan.dear)}]"]
+    judges = plan.specs or (plan.cheap, plan.dear)
+    options = [f"cascade: [{', '.join(map(json.dumps, judges))}]"]
     if plan.usable:
         accept = ", ".join(f"{name}: {value:.4g}" for name, value in _rounded_up(plan).items())
         options.append(f"accept: {{{accept}}}")
     if plan.near:
         options.append(f"near: {plan.near}")
-    yield "  for evalharness.yaml (names as behind --judge):"
+    asked = f", to be asked as here with {plan.options}" if plan.options else ""
+    yield f"  for evalharness.yaml{asked}:"
     yield "  judges:"
     yield f"    cascaded: {{{', '.join(options)}}}"
 

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from evalharness.analysis.types import Analysis, CalibratedMean, ColumnSummary, CorpusScore
 from evalharness.core.text import one_line
-from evalharness.report.figures import interval, number, percent, with_margin
+from evalharness.report.figures import interval, number, percent, retest_text, with_margin
 
 _NARROW = 90
 _NAME_WIDTH = 12
@@ -31,7 +31,7 @@ def summary_table(analysis: Analysis, width: int = 100, *, color: bool = False) 
         console.print(Text(f"PARTIAL: {one_line(analysis.run.partial)}", style="bold yellow"))
     shown = sorted(analysis.columns, key=lambda summary: not summary.column.judged)
     console.print(_criteria(shown, narrow=width < _NARROW))
-    for line in (*_reasons(shown), *_calibrated(shown)):
+    for line in (*_reasons(shown), *_retests(shown), *_calibrated(shown)):
         console.print(Text(line, style="dim"))
     for line in _stages(shown):
         console.print(Text(line, style="dim"))
@@ -103,6 +103,13 @@ def _calibrated(summaries: Iterable[ColumnSummary]) -> Iterator[str]:
             yield f"{name_of(summary)}: {calibrated_text(summary.calibrated)}"
 
 
+def _retests(summaries: Iterable[ColumnSummary]) -> Iterator[str]:
+    """How alike several samples of an item are."""
+    for summary in summaries:
+        if summary.retest is not None:
+            yield f"{name_of(summary)}: {retest_text(summary.retest)}"
+
+
 def calibrated_text(found: CalibratedMean) -> str:
     """A calibrated mean with what its curve rests on."""
     parts = [f"calibrated {interval(found.mean)}"]
@@ -137,9 +144,18 @@ def why(summary: ColumnSummary) -> str:
     if tally.pending:
         parts.append(f"pending {tally.pending}")
     parts += [f"{count}× {one_line(text, 60)}" for text, count in summary.warnings]
+    if summary.unlike:
+        parts.append(unlike_text(summary))
     if summary.bounds is not None:
         parts.append(f"mean within {number(summary.bounds[0])}…{number(summary.bounds[1])}")
     return ", ".join(parts)
+
+
+def unlike_text(summary: ColumnSummary) -> str:
+    """The share of items that are unlike what a fitted judge was fitted on."""
+    scored = summary.tally.scored
+    share = percent(summary.unlike / scored)
+    return f"{summary.unlike:,} of {scored:,} items ({share}) lie outside the range of training"
 
 
 def _corpus(scores: Iterable[CorpusScore]) -> Table:

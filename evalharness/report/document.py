@@ -92,6 +92,17 @@ def _summary(summary: ColumnSummary) -> dict[str, Json]:
         "samples": None
         if summary.samples is None
         else {"usable": summary.samples[0], "asked": summary.samples[1]},
+        **(
+            {}
+            if summary.retest is None
+            else {
+                "retest": {
+                    "items": summary.retest.items,
+                    "same": summary.retest.same,
+                    "sd_within_item": summary.retest.sd,
+                }
+            }
+        ),
         "evidence_not_found": summary.uncited,
         **({} if summary.panel is None else {"panel": _panel(summary.panel)}),
         **(
@@ -100,6 +111,7 @@ def _summary(summary: ColumnSummary) -> dict[str, Json]:
             else {"label_mass": {"mean": summary.mass[0], "least": summary.mass[1]}}
         ),
         **({"stages": dict(summary.stages)} if summary.stages else {}),
+        **({"outside_training": summary.unlike} if summary.unlike else {}),
         "warnings": [{"warning": text, "count": count} for text, count in summary.warnings],
         "distribution": [_bin(part) for part in summary.distribution],
         "systems": [_system(row) for row in summary.systems],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from evalharness.analysis.retest import Retest
 from evalharness.stats.estimate import Estimate
 
 _MINUS = "\u2212"
@@ -44,3 +45,9 @@ def percent(share: float | None) -> str:
     if value in (0.0, 100.0) or 10 <= value <= 90:
         return f"{value:.0f} %"
     return f"{value:.1f} %"
+
+
+def retest_text(found: Retest) -> str:
+    """How alike several samples of an item are."""
+    spread = "" if found.sd is None else f", standard deviation within an item {number(found.sd)}"
+    return f"two samples of an item are the same in {percent(found.same)}{spread} ({found.items:,} items)"

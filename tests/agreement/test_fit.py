@@ -56,7 +56,8 @@ def test_facts_of_the_fit_are_stated(folder: Path) -> None:
 
 
 def test_fitted_judge_scores_and_tells_extrapolation(folder: Path, tmp_path: Path) -> None:
-    rows = [dialogue("short", ["aaa bbb ccc ddd"]), dialogue("huge", ["aaa " * 900])]
+    seen = json.loads((folder / "dialogues.jsonl").read_text().splitlines()[0])
+    rows = [{**seen, "id": "short"}, dialogue("huge", ["aaa " * 900])]
     source = write_lines(tmp_path / "new.jsonl", rows)
     judge = f"mine=fitted:{folder / 'judge.json'}"
     done = run("score", source, "-r", folder / "reply.yaml", "-j", judge, "-o", tmp_path / "run", "-q")
@@ -64,8 +65,14 @@ def test_fitted_judge_scores_and_tells_extrapolation(folder: Path, tmp_path: Pat
     found = {(row["dialogue"], row["criterion"]): row for row in scores(tmp_path / "run")}
     assert 1 <= found["short", "tone"]["value"] < found["huge", "tone"]["value"] <= 5
     assert found["short", "safe"]["status"] == "skipped"
-    ledger_rows = json.dumps(found["huge", "tone"])
-    assert "scored" in ledger_rows
+    assert found["short", "tone"].get("extra") is None
+    assert "log_words" in found["huge", "tone"]["extra"]["outside_training"]
+    report = json.loads((tmp_path / "run" / "report.json").read_text())
+    told = {row["criterion"]: row.get("outside_training") for row in report["criteria"]}
+    assert told["tone"] == 1
+    assert "extrapolated" in (tmp_path / "run" / "report.html").read_text()
+    again = run("score", source, "-r", folder / "reply.yaml", "-j", judge, "-o", tmp_path / "run")
+    assert "1 of 2 items (50 %) lie outside the range of training" in " ".join(again.out.split())
 
 
 @pytest.mark.parametrize("text", ["{}", "[]", '{"format": 1, "features_version": 99}', "no json"])
@@ -74,6 +81,14 @@ def test_other_files_are_refused(folder: Path, tmp_path: Path, text: str) -> Non
     source = write_lines(tmp_path / "new.jsonl", [dialogue("a", ["hi"])])
     arguments = ["-r", folder / "reply.yaml", "-j", f"fitted:{tmp_path / 'bad.json'}", "-o", tmp_path / "run"]
     assert run("score", source, *arguments).code == 2
+
+
+def test_a_map_to_a_criterion_that_no_label_has_is_refused(folder: Path, tmp_path: Path) -> None:
+    command = ("fit", folder / "run", "-l", folder / "labels.jsonl", "-o", tmp_path / "j.json")
+    ran = run(*command, "--map", "manner=tune")
+    assert ran.code == 2
+    assert "--map: there is no criterion of the labels 'tune'" in " ".join(ran.err.split())
+    assert "manner" in run(*command, "--map", "manner=tone", "--json").json
 
 
 def test_too_few_labels_are_refused(folder: Path, tmp_path: Path) -> None:

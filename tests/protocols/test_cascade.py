@@ -179,6 +179,16 @@ def test_a_wrong_definition_is_one_clear_line(options: dict[str, Any], said: str
     assert (ran.code, said in ran.err) == (2, True), ran.err
 
 
+BOTH = {"cascade": ["cheap=replay:cheap.jsonl", "dear=replay:dear.jsonl"]}
+
+
+def pasted(shown: str) -> Any:
+    """The settings that a plan ends with, as they stand there, as the settings file; the judge that they define."""
+    lines = shown.partition("  for evalharness.yaml:\n")[2].partition("\n\n")[0]
+    Path("evalharness.yaml").write_text(lines + "\n", encoding="utf-8")
+    return yaml.safe_load(lines)["judges"]["cascaded"]
+
+
 def planned(count: int, wrong_when_torn: bool = True, *more: str) -> Any:
     """A run of both judges on ``count`` dialogues with labels, and its plan: the cheap judge is torn on every third."""
     truth = [1 + 4 * (n % 2) for n in range(count)]
@@ -217,13 +227,32 @@ def test_a_threshold_that_labels_support_is_proposed_and_does_what_was_planned()
     shown = run(
         "cascade", "plan", "both", "-l", "labels.csv", "--cheap", "cheap", "--dear", "dear", "--risk", ".1"
     )
-    lines = yaml.safe_load("\n".join(shown.out.split("judge):\n")[1].split("\n\n")[0].splitlines()))
-    proposed = lines["judges"]["cascaded"]
-    assert proposed == {"cascade": ["cheap", "dear"], "accept": {"quality": 1}}
-    settings({"cascaded": {**proposed, "cascade": ["cheap=replay:cheap.jsonl", "dear=replay:dear.jsonl"]}})
+    assert pasted(shown.out) == {**BOTH, "accept": {"quality": 1}}
     assert score("cascaded").code == 0
     found = next(c for c in report(Path("r"))["criteria"] if c["criterion"] == "quality")
     assert found["stages"] == {"cheap": 80, "dear": 40}
+
+
+def test_a_plan_says_how_the_judges_of_the_run_were_asked():
+    planned(30)
+    judges = ["-j", "cheap=replay:cheap.jsonl", "-j", "dear=replay:dear.jsonl"]
+    asked = [
+        "--samples",
+        "3",
+        "--temperature",
+        "0.5",
+        "--effort",
+        "low",
+        "--max-tokens",
+        "200",
+        "--per-criterion",
+    ]
+    assert run("score", "in.jsonl", "-r", "rubric.yaml", *judges, *asked, "-o", "more", "-q").code == 0
+    shown = run("cascade", "plan", "more", "--cheap", "cheap", "--dear", "dear", "--near", "1").out
+    line = next(line for line in shown.splitlines() if "evalharness.yaml" in line)
+    assert line.endswith(
+        "to be asked as here with --samples 3 --per-criterion --max-tokens 200 --temperature 0.5 --effort low:"
+    )
 
 
 def test_a_band_is_priced_on_a_run_without_labels_and_with_them():
@@ -244,15 +273,7 @@ def test_a_band_is_priced_on_a_run_without_labels_and_with_them():
         ("dear alone", 4, 0.01, 0),
     ]
     shown = run(*command, "--near", "25%").out
-    proposed = yaml.safe_load("\n".join(shown.split("judge):\n")[1].split("\n\n")[0].splitlines()))
-    settings(
-        {
-            "cascaded": {
-                **proposed["judges"]["cascaded"],
-                "cascade": ["cheap=replay:cheap.jsonl", "dear=replay:dear.jsonl"],
-            }
-        }
-    )
+    assert pasted(shown) == {**BOTH, "near": "25%"}
     assert score("cascaded").code == 0
     assert values("quality") == [1.0, 4.0, 4.0, 1.0]
     assert (run(*command).code, run(*command, "--near", "much").code) == (2, 2)

@@ -166,6 +166,47 @@ def test_an_unreadable_list_of_claims_is_a_failure(split: str, cause: str):
     assert row["detail"].startswith("claims: ")
 
 
+def test_a_list_of_claims_that_the_reply_does_not_make_is_a_failure_and_no_skip():
+    write_dialogue()
+    stray = [{"quote": words, "claim": words} for words in ("It is free of charge.", "It is red.")]
+    recorded({"claims": stray})
+    row = judged()
+    assert (row["status"], row["cause"]) == ("failed", "no_verdict")
+    assert row["detail"] == "claims: 2 listed, none of which stands in the reply"
+    assert row["extra"]["not_in_reply"] == ["It is free of charge.", "It is red."]
+    assert {outcomes(name)["d0"]["status"] for name in ("unsupported", "contradicted")} == {"failed"}
+
+
+def test_claims_are_as_sure_as_their_verifications_agree_and_go_on_in_a_cascade():
+    """The least agreed claim counts, and a vote without words in a source is a vote for unsupported."""
+    write_dialogue()
+    recorded(SPLIT, [YES, YES, YES], [YES, NO, verdict("supported")])
+    Path("v.jsonl").rename("torn.jsonl")
+    recorded(SPLIT, [YES, YES], [NO, NO])
+    Path("v.jsonl").rename("sure.jsonl")
+    recorded(SPLIT, YES, YES)
+    kinds = {name: {"claims": f"replay:{name}.jsonl"} for name in ("torn", "sure", "v")}
+    cascades = {
+        f"from_{name}": {"cascade": [name, "v"], "accept": {"supported": 0.7}} for name in ("torn", "sure")
+    }
+    settings({**kinds, **cascades, "lone": {"cascade": ["v", "sure"], "accept": {"supported": 0.7}}})
+    agreed, value = {}, {}
+    for name in (*kinds, *cascades, "lone"):
+        assert score(name, "--update", rubric="claims").code == 0
+        row = outcomes("supported")["d0"]
+        agreed[name], value[name] = (
+            row["extra"].get("verifications_agree"),
+            (row["extra"].get("stage"), row["value"]),
+        )
+    assert agreed == {
+        "torn": pytest.approx(2 / 3, abs=1e-6), "sure": 1.0, "v": None, "from_torn": None, "from_sure": 1.0, "lone": 1.0,
+    }  # fmt: skip
+    assert value["from_torn"] == ("v", 5.0)
+    assert value["from_sure"] == ("sure", 3.0)
+    assert value["lone"] == ("sure", 3.0)
+    assert outcomes("unsupported")["d0"]["extra"]["verifications_agree"] == 1.0
+
+
 def test_a_claim_without_any_verdict_fails_the_reply():
     write_dialogue()
     recorded(SPLIT, YES, "Hm.")

@@ -11,7 +11,7 @@ import pytest
 from evalharness.core.rubric import Criterion, Level, Scale
 from evalharness.core.scores import Cause, Failure, Score, Skip, SkipReason
 from evalharness.judges.repeated import combine_repetitions
-from tests.cli.runner import run
+from tests.cli.runner import report, run
 from tests.faultd import Faultd
 from tests.faultd_acts import Act, Answer, Seen
 from tests.protocols.files import outcomes, record, score, settings, values, write_dialogues, write_rubric
@@ -117,3 +117,25 @@ def test_a_wrong_definition_is_one_clear_line(judge: dict[str, Any], said: str):
     })  # fmt: skip
     ran = score("again")
     assert (ran.code, said in ran.err) == (2, True), ran.err
+
+
+def test_a_run_says_how_alike_samples_are_and_takes_no_panel_for_one_judge_asked_again():
+    write_rubric()
+    write_dialogues(2)
+    names = [
+        record("a", "quality", {"d0": [4, 4, 5], "d1": [2, 2]}),
+        record("b", "quality", {"d0": 1, "d1": 1}),
+    ]
+    settings({"jury": {"panel": names}})
+    judges = ["-j", names[0], "-j", "jury"]
+    ran = run("score", "in.jsonl", "-r", "rubric.yaml", *judges, "-o", "r")
+    assert ran.code == 0, ran.err
+    criteria = {(row["scorer"], row["criterion"]): row for row in report(Path("r"))["criteria"]}
+    found = criteria["a", "quality"]["retest"]
+    assert found == {"items": 2, "same": 0.5, "sd_within_item": pytest.approx((2 / 3 / 3) ** 0.5)}
+    assert ["retest" in row for name, row in criteria.items() if name != ("a", "quality")] == [False] * 3
+    said = " ".join(ran.out.split())
+    assert "quality · a: two samples of an item are the same in 50 %" in said
+    assert said.count("two samples of an item") == 1
+    page = Path("r/report.html").read_text(encoding="utf-8")
+    assert page.count("<dt>asked again</dt>") == 1

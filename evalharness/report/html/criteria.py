@@ -10,7 +10,7 @@ from evalharness.analysis.types import Analysis, Bin, ColumnSummary, SystemRow, 
 from evalharness.core.dialogue import Unit
 from evalharness.core.rubric import PassRule
 from evalharness.core.scores import OVERALL, Column
-from evalharness.report.figures import interval, number, percent
+from evalharness.report.figures import interval, number, percent, retest_text
 from evalharness.report.html.columns import label_of
 from evalharness.report.html.geometry import (
     Axis,
@@ -230,6 +230,14 @@ def _members(summary: ColumnSummary) -> Iterable[tuple[str, str]]:
     if summary.mass is not None:
         mean, least = (number(share) for share in summary.mass)
         yield "label mass", f"{mean} on average, at least {least}: the probability given to the levels in all"
+    if summary.retest is not None:
+        yield "asked again", retest_text(summary.retest)
+    if summary.unlike:
+        share = percent(summary.unlike / summary.tally.scored)
+        yield (
+            "extrapolated",
+            f"{summary.unlike:,} items ({share}) lie outside the range that the judge was fitted on",
+        )
     if summary.stages:
         yield "judged by", ", ".join(f"{name} {count:,}" for name, count in summary.stages)
     if summary.panel is None:
