@@ -1,4 +1,4 @@
-"""Exports of labelling tools: Label Studio tasks, Argilla records, Langfuse scores.
+"""Exports of labelling tools: Label Studio tasks, Argilla records (nested or flattened), Langfuse scores.
 
 None of them has a field for our dialogue id and turn: they are looked for where people put them (the task's ``data``,
 the record's ``metadata``), or named with ``--field dialogue=…``.
@@ -6,7 +6,7 @@ the record's ``metadata``), or named with ``--field dialogue=…``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from evalharness.data.labels.raw import (
@@ -25,6 +25,8 @@ from evalharness.data.words import json_kind, quoted
 _DIALOGUE_KEYS = ("dialogue", "dialogue_id", "conversation_id", "session_id", "id")
 _RESULT_VALUES = ("rating", "number", "choices", "text", "taxonomy")
 _ANSWERED = ("submitted", None)
+_RESPONSES = ".responses"
+_MINIMAL = ("annotator", "annotation_id", "lead_time")
 
 
 def is_label_studio(value: Mapping[str, Any]) -> bool:
@@ -32,9 +34,15 @@ def is_label_studio(value: Mapping[str, Any]) -> bool:
     return isinstance(value.get("annotations"), list) and isinstance(value.get("data"), dict)
 
 
+def is_label_studio_minimal(value: Mapping[str, Any]) -> bool:
+    """A row of Label Studio's JSON-MIN or CSV export: what was shown and what was said about it side by side, with
+    nothing that tells the one from the other."""
+    return "annotations" not in value and all(name in value for name in _MINIMAL)
+
+
 def is_argilla(value: Mapping[str, Any]) -> bool:
-    """A record with responses to questions, of Argilla 1 or 2."""
-    return "responses" in value and isinstance(value.get("fields"), dict)
+    """A record with responses to questions, of Argilla 1 or 2, nested or flattened."""
+    return ("responses" in value and isinstance(value.get("fields"), dict)) or bool(_flattened(value))
 
 
 def is_langfuse(value: Mapping[str, Any]) -> bool:
@@ -91,9 +99,11 @@ def _label_studio_value(result: Any) -> float | str | None:
 def argilla_labels(record: Record, options: LabelOptions) -> Iterator[RawLabel | RawPair | str]:
     """One label for each submitted response; drafts and discarded ones are left out."""
     value = record.value
-    place = {**value.get("fields", {}), **(value.get("metadata") or {})}
+    flat = _flattened(value)
+    place = value if flat else {**value.get("fields", {}), **(value.get("metadata") or {})}
     dialogue = _dialogue(place, options, fallback=value.get("id"))
-    for question, user, rating, status in _argilla_responses(value["responses"]):
+    responses = _flat_responses(value, flat) if flat else _argilla_responses(value["responses"])
+    for question, user, rating, status in responses:
         if status not in _ANSWERED:
             yield f"response {status}"
             continue
@@ -121,6 +131,33 @@ def _argilla_responses(responses: Any) -> Iterator[tuple[str, str, Any, Any]]:
                 yield question, user, answer.get("value"), response.get("status")
     else:
         raise RecordError(f"responses can't be {json_kind(responses)}")
+
+
+def _flattened(value: Mapping[str, Any]) -> tuple[str, ...]:
+    """The questions of a flattened record: each has its answers under ``QUESTION.responses``, who gave them under
+    ``….users`` and what became of them under ``….status``, in the same order."""
+    names = (str(key).removesuffix(_RESPONSES) for key in value if str(key).endswith(_RESPONSES))
+    return tuple(name for name in names if name and f"{name}{_RESPONSES}.users" in value)
+
+
+def _flat_responses(
+    value: Mapping[str, Any], questions: Iterable[str]
+) -> Iterator[tuple[str, str, Any, Any]]:
+    """(question, user, value, status) of a flattened record. None stands where a question has no answer."""
+    for question in questions:
+        key = f"{question}{_RESPONSES}"
+        answers, users, states = (value.get(name) or [] for name in (key, f"{key}.users", f"{key}.status"))
+        if isinstance(value.get("id"), list) or not all(
+            isinstance(part, list) for part in (answers, users, states)
+        ):
+            raise RecordError(
+                f"{quoted(key)} is no list of the answers to one record",
+                "Export Argilla's records as JSON, an object for each: records.to_list(flatten=True).",
+            )
+        if len(users) != len(answers) or len(states) not in (0, len(answers)):
+            raise RecordError(f"{quoted(key)} has {len(answers)} answers of {len(users)} users")
+        for place, answer in enumerate(answers):
+            yield question, str(users[place] or SOMEBODY), answer, states[place] if states else None
 
 
 def langfuse_labels(record: Record, options: LabelOptions) -> Iterator[RawLabel | RawPair | str]:

@@ -89,6 +89,10 @@ def _file_labels(
         return
     records = file_records(source, None, options.max_line_bytes, FileTally(source), stdin)
     sample = list(islice(records, _SAMPLE))
+    minimal = _minimal(sample) if options.format in (None, "label-studio") else None
+    if minimal is not None:
+        yield minimal
+        return
     shape = SHAPES[options.format] if options.format else _recognised(sample, options)
     if shape is None:
         yield from _ratings(source)
@@ -142,6 +146,19 @@ def _recognised(sample: Iterable[Record | Rejected], options: LabelOptions) -> S
             return tables.wide_labels
         return None
     return tables.long_labels
+
+
+def _minimal(sample: Iterable[Record | Rejected]) -> Problem | None:
+    """What is wrong with an export of Label Studio that does not say which of its fields are labels."""
+    record = next((one for one in sample if isinstance(one, Record)), None)
+    if record is None or not exports.is_label_studio_minimal(record.value):
+        return None
+    return Problem(
+        "this is Label Studio's JSON-MIN or CSV export, which does not say which of its fields are labels",
+        record.source,
+        record.line,
+        fix="Export the project as JSON: there each label names its question and its annotator.",
+    )
 
 
 def _ratings(source: str) -> Iterator[RawLabel | RawPair | Problem | str]:

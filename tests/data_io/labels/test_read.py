@@ -111,6 +111,58 @@ def test_argilla_of_both_versions(tmp_path: Path) -> None:
     assert found.left_out == (("response draft", 1),)
 
 
+def flat(**answers: Any) -> dict[str, Any]:
+    """A record as `records.to_list(flatten=True)` has it, and rows of `to_datasets()`."""
+    return {
+        "id": "r1", "status": "completed", "_server_id": "s", "reply": "…", "dialogue_id": "a", "turn": 1,
+        "tone.suggestion": 2, "tone.suggestion.score": None, "tone.suggestion.agent": "model", **answers,
+    }  # fmt: skip
+
+
+def test_argilla_flattened(tmp_path: Path) -> None:
+    told = {
+        "tone.responses": [4, 1],
+        "tone.responses.users": ["u1", "u2"],
+        "tone.responses.status": ["submitted", "discarded"],
+    }
+    nothing = dict.fromkeys(told)
+    kind = {
+        "kind.responses": ["polite"],
+        "kind.responses.users": ["u1"],
+        "kind.responses.status": ["submitted"],
+    }
+    found = read(tmp_path / "l.json", json.dumps([flat(**nothing, **kind), flat(**told, dialogue_id="b")]))
+    assert facts(found) == [("a", 1, "kind", "u1", "polite"), ("b", 1, "tone", "u1", 4.0)]
+    assert found.left_out == (("response discarded", 1),)
+
+
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        ({"tone.responses": "[4]", "tone.responses.users": "['u1']"}, "'tone.responses' is no list"),
+        ({"id": ["r1"], "tone.responses": [[4]], "tone.responses.users": [["u1"]]}, "to_list\\(flatten=True"),
+        ({"tone.responses": [4, 5], "tone.responses.users": ["u1"]}, "2 answers of 1 users"),
+    ],
+)
+def test_argilla_flattened_otherwise_is_one_clear_line(
+    tmp_path: Path, answers: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(InputError, match=said):
+        read(tmp_path / "l.jsonl", [flat(**answers)])
+
+
+@pytest.mark.parametrize("suffix", ["json", "csv"])
+def test_label_studio_exports_that_do_not_tell_labels_apart_are_named(tmp_path: Path, suffix: str) -> None:
+    row = {"dialogue": "a", "id": 1, "tone": [{"rating": 4}], "kind": "polite", "annotator": 1, "annotation_id": 7,
+           "created_at": "…", "updated_at": "…", "lead_time": 3.2}  # fmt: skip
+    table = ",".join(row) + "\na,1,4,polite,1,7,…,…,3.2\nb,2,4,polite,1,8,…,…,3.2\n"
+    with pytest.raises(InputError) as caught:
+        read(tmp_path / f"l.{suffix}", table if suffix == "csv" else json.dumps([row, row]))
+    (problem,) = caught.value.problems
+    assert "JSON-MIN or CSV export" in problem.message
+    assert "as JSON" in str(problem.fix)
+
+
 def test_langfuse_takes_annotations_only(tmp_path: Path) -> None:
     rows = [
         {"traceId": "t1", "name": "tone", "value": 0.5, "dataType": "NUMERIC", "source": "ANNOTATION",
