@@ -20,6 +20,11 @@ OVERALL = "_overall"
 """The reserved criterion under which a rubric's computed overall stands."""
 
 
+def criterion_title(criterion: str) -> str:
+    """A criterion as people call it."""
+    return "overall" if criterion == OVERALL else criterion
+
+
 class Cause(StrEnum):
     """Why there is no score although there should be one. Each has an entry in docs/errors.md."""
 

@@ -365,6 +365,19 @@ def test_preferences_are_sliced_where_both_dialogues_agree(folder: Path, tmp_pat
     told = agree(folder, labels, "--as-judge", "bot", "--statistic", "spearman").out
     assert "whatever --statistic names" in " ".join(told.split())
     assert "33 % dropped" in told
+    flat = " ".join(told.split())
+    assert "; j (by tone) agrees in" in flat and "; j (by safe) agrees in" in flat
+    assert "j better by overall" in flat and "_overall" not in flat
+
+
+def test_the_overall_is_called_so_in_sentences(folder: Path, tmp_path: Path) -> None:
+    rows = [
+        {"dialogue": f"d{i}", "turn": 1, "criterion": "overall", "rater": "a", "value": 5 - i % 5}
+        for i in range(40)
+    ]
+    ran = agree(folder, write_lines(tmp_path / "l.jsonl", rows))
+    assert "j on overall look inverted" in " ".join(ran.out.split())
+    assert "_overall" not in ran.out
 
 
 @pytest.mark.parametrize(

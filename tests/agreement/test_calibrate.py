@@ -73,6 +73,35 @@ def test_binary_judge_gets_brier_and_corrected_rate(folder: Path, tmp_path: Path
     assert found["rate_rogan_gladen"]["low"] <= 0.8 <= found["rate_rogan_gladen"]["high"]
 
 
+def test_what_is_left_out_of_a_binary_calibration_is_said(folder: Path, tmp_path: Path) -> None:
+    rows = [
+        {"dialogue": f"d{i}", "turn": 1, "criterion": "safe", "rater": rater, "value": value}
+        for i in range(60)
+        for rater, value in (("a", "yes"), ("b", "yes" if i % 5 else "no"), ("c", "yes"))
+    ]
+    command = ("calibrate", folder, "-l", write_lines(tmp_path / "l.jsonl", rows), "-o", tmp_path / "c.json")
+    (found,) = run(*command, "--json").json["calibrations"]
+    assert (found["rate_rogan_gladen"], found["brier"]) == (None, None)
+    assert "raters differ on 12 of 60 (--raters chooses" in " ".join(run(*command).out.split())
+    (found,) = run(*command, "--raters", "b", "--json").json["calibrations"]
+    assert found["rate_rogan_gladen"]["value"] == pytest.approx(0.8, abs=0.1)
+
+
+def test_labels_that_are_all_the_same_are_said_to_teach_nothing(folder: Path, tmp_path: Path) -> None:
+    rows = [
+        {"dialogue": f"d{i}", "turn": 1, "criterion": "tone", "rater": "a", "value": 3} for i in range(60)
+    ]
+    labels = write_lines(tmp_path / "l.jsonl", rows)
+    shown = run("calibrate", folder, "-l", labels, "-o", tmp_path / "c.json")
+    assert "all 60 labelled items are rated 3: the curve gives that for every score" in " ".join(
+        shown.out.split()
+    )
+    fitted = run("fit", folder, "-l", labels, "-o", tmp_path / "j.json")
+    assert fitted.code == 2
+    assert "all 60 labelled items are rated 3: there is nothing to learn" in " ".join(fitted.err.split())
+    assert not (tmp_path / "j.json").exists()
+
+
 def test_calibration_is_applied_and_keeps_raw_values(folder: Path, tmp_path: Path) -> None:
     file = tmp_path / "c.json"
     run("calibrate", folder, "-l", lenient_labels(tmp_path / "l.jsonl"), "-q", "-o", file)

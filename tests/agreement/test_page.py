@@ -14,7 +14,9 @@ from evalharness.analysis.agreement.contest import AgreeOptions
 from evalharness.analysis.agreement.joining import JoinOptions
 from evalharness.analysis.agreement.types import Agreement
 from evalharness.api.agreeing import AgreeJob, run_agree
+from evalharness.report.agreement.charts import diagrams_of, differences_of
 from evalharness.report.agreement.page import agreement_page
+from evalharness.report.figures import number as shown
 from tests.agreement.runs import dialogue, make_run, write_lines
 from tests.browser import DESK, PHONE, axe_findings, open_browser, visit
 from tests.report.page_dom import parse, shape
@@ -72,6 +74,28 @@ def test_the_page_shows_every_part(agreement: Agreement) -> None:
     ):  # fmt: skip
         assert text in page, text
     assert "<script" not in page
+
+
+def test_axes_say_where_they_begin_and_end(agreement: Agreement) -> None:
+    page = agreement_page(agreement, "run")
+    tone = next(report for report in agreement.criteria if report.criterion == "tone")
+    (plot,) = differences_of(agreement, tone)
+    means = [(judge + human) / 2 for judge, human in tone.scatters[0].points]
+    gaps = [abs(judge - human) for judge, human in tone.scatters[0].points]
+    assert plot.across == ((10.0, shown(min(means))), (210.0, shown(max(means))))
+    (top, reach), (middle, nothing), (bottom, least) = plot.up
+    assert (top, middle, bottom) == (8.0, 110.0, 212.0)
+    assert (nothing, least) == ("0", f"\N{MINUS SIGN}{reach}")
+    limits = [
+        row.estimate.value
+        for row in agreement.rows
+        if row.statistic == "bland_altman_upper" and not row.slice
+    ]
+    assert reach == shown(max(*gaps, *(value for value in limits if value is not None)))
+    for text in (*plot.up, *plot.across):
+        assert f">{text[1]}</text>" in page
+    (diagram,) = diagrams_of(tone)
+    assert f'<text x="20" y="198" text-anchor="end">{diagram.ends[0]}</text>' in page
 
 
 @pytest.mark.browser

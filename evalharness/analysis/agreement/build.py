@@ -29,12 +29,14 @@ from evalharness.analysis.agreement.types import (
     ConfusionTable,
     CriterionReport,
     Disagreement,
+    Kind,
     Reliability,
     Row,
     Scatter,
     Verdict,
 )
 from evalharness.analysis.agreement.words import summary, verdict_of
+from evalharness.core.scores import criterion_title
 from evalharness.stats.calibration import reliability_bins, usual_bins
 from evalharness.stats.ceiling import rater_mean
 
@@ -83,7 +85,7 @@ def agreement_of(table: ScoreTable, joined: Joined, options: AgreeOptions) -> Ag
 def _pairs_summary(rows: Sequence[Row]) -> str:
     judged = [row for row in rows if row.statistic == "pair_agreement_without_ties" and not row.slice]
     parts = [
-        f"{row.scorer} agrees in {row.estimate.value:.0%} ({row.reason})"
+        f"{_pair_judge(row)} agrees in {row.estimate.value:.0%} ({row.reason})"
         for row in judged
         if row.estimate.value is not None
     ]
@@ -92,6 +94,12 @@ def _pairs_summary(rows: Sequence[Row]) -> str:
         if parts
         else "No preference could be compared."
     )
+
+
+def _pair_judge(row: Row) -> str:
+    """Who prefers: a judge of single replies by its scores on one of its criteria."""
+    by = row.criterion.rpartition(" by ")[2] if row.rubric and row.kind is Kind.JUDGE else ""
+    return f"{row.scorer} (by {criterion_title(by)})" if by else row.scorer
 
 
 def _rows(contest: Contest, options: AgreeOptions, alt: dict[tuple[str, str], AltVerdict]) -> Iterator[Row]:

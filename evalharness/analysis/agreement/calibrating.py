@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -112,8 +113,11 @@ def calibrate(
     if isinstance(conformal, Unfitted):
         notes.append(f"no interval for single items: {conformal.reason}")
     binary = entrant.scale.binary and bool(np.isin(y, (low, high)).all())
+    notes += _without_spread(x, y)
     if binary and probability is not None:
         notes.append(_NO_CORRECTION)
+    if entrant.scale.binary and not binary:
+        notes.append(_divided(int((~np.isin(y, (low, high))).sum()), y.size))
     sample, rest = _sample(contest, entrant, table, column, clusters, np.asarray(kept), human)
     shown = (crossed if not isinstance(crossed, Unfitted) else x) if binary else x
     chance = np.clip((shown - low) / span, 0.0, 1.0)
@@ -133,6 +137,25 @@ def calibrate(
         _corrected(sample, low, high, level) if binary and probability is None else None,
         tuple(notes),
     )  # fmt: skip
+
+
+def _without_spread(x: FloatArray, y: FloatArray) -> Iterator[str]:
+    """What can't be learned from scores or ratings that are all the same."""
+    if np.ptp(y) == 0:
+        yield (
+            f"all {y.size:,} labelled items are rated {y[0]:.4g}: the curve gives that for every score, and nothing "
+            "can be said of how scores and ratings go together"
+        )
+    if np.ptp(x) == 0:
+        yield f"the judge gives all {x.size:,} labelled items {x[0]:.4g}: a curve of one point"
+
+
+def _divided(split: int, n: int) -> str:
+    """Why figures of a binary scale are missing on one."""
+    return (
+        "Brier score and Rogan-Gladen are left out: they take one answer for each item, and raters differ on "
+        f"{split:,} of {n:,} (--raters chooses whose answers count)"
+    )
 
 
 def _knots(fit: Isotonic) -> tuple[tuple[float, float], ...]:

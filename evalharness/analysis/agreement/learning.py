@@ -72,6 +72,11 @@ def learn(
     """
     if target.size < MIN_ITEMS:
         return Unfitted(f"{target.size} labelled items; at least {MIN_ITEMS} are needed", target.size)
+    if np.ptp(target) == 0:
+        return Unfitted(
+            f"all {target.size} labelled items are rated {target[0]:.4g}: there is nothing to learn",
+            target.size,
+        )
     method = _SELECTED if select else _PLAIN
     crossed = method.cross_fit(features, target, groups, seed=seed)
     fit = method.fit(features, target, groups, seed=seed)

@@ -11,6 +11,7 @@ from evalharness.analysis.agreement.measuring import measure
 from evalharness.analysis.agreement.names import ON_MAJORITY
 from evalharness.analysis.agreement.rows import compared, leading
 from evalharness.analysis.agreement.types import LENGTH, CriterionReport, Kind, Verdict
+from evalharness.core.scores import criterion_title
 from evalharness.stats.averaging import Grouping
 from evalharness.stats.estimate import Estimate
 
@@ -169,7 +170,7 @@ def _sorted_out(verdicts: Sequence[tuple[CriterionReport, Verdict]]) -> Iterator
         here = [pair for pair in left if code in pair[1].codes]
         left = [pair for pair in left if code not in pair[1].codes]
         if here:
-            names = [f"{verdict.scorer} on {report.criterion}" for report, verdict in here]
+            names = [f"{verdict.scorer} on {criterion_title(report.criterion)}" for report, verdict in here]
             more = f" and {len(names) - 4} more" if len(names) > 4 else ""
             yield text.replace("{}", ", ".join(names[:4]) + more)
     if any("few_items" in verdict.codes for _, verdict in verdicts):

@@ -80,11 +80,14 @@ class Heat:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Bland-Altman: mean of both against judge minus human; ``rules`` are heights of bias and limits."""
+    """Bland-Altman: mean of both against judge minus human; ``rules`` are heights of bias and limits, ``across`` and
+    ``up`` where values of the axes stand."""
 
     scorer: str
     dots: tuple[tuple[float, float, int], ...]
     rules: tuple[tuple[float, str], ...]
+    across: tuple[tuple[float, str], ...]
+    up: tuple[tuple[float, str], ...]
     shown: int
     total: int
 
@@ -222,10 +225,15 @@ def _difference(scatter: Scatter, rules: Sequence[tuple[float, str]]) -> Differe
     def down(value: float) -> float:
         return round(PLOT / 2 - value / reach * (PLOT / 2 - 8), 1)
 
-    dots = Counter((round(10 + (x - left) / span * (PLOT - 20), 1), down(y)) for x, y in points)
+    def along(value: float) -> float:
+        return round(10 + (value - left) / span * (PLOT - 20), 1)
+
+    dots = Counter((along(x), down(y)) for x, y in points)
     placed = tuple((x, y, min(6, 2 + count // 3)) for (x, y), count in sorted(dots.items()))
     marks = tuple((down(value), f"{caption} {number(value)}") for value, caption in rules)
-    return Difference(scatter.scorer, placed, marks, len(points), scatter.total)
+    across = tuple((along(value), number(value)) for value in dict.fromkeys((left, right)))
+    up = tuple((down(value), number(value)) for value in (reach, 0.0, -reach))
+    return Difference(scatter.scorer, placed, marks, across, up, len(points), scatter.total)
 
 
 def curves_of(agreement: Agreement, report: CriterionReport) -> list[Curve]:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from evalharness.analysis.agreement.budget import BudgetRow
 from evalharness.analysis.agreement.types import Agreement, CriterionReport, Row
-from evalharness.core.scores import OVERALL
+from evalharness.core.scores import OVERALL, criterion_title
 from evalharness.core.text import one_line
 from evalharness.report.agreement.selection import (
     Line,
@@ -79,7 +79,7 @@ def heading(report: CriterionReport) -> str:
 
 def criterion_name(report: CriterionReport) -> str:
     """A criterion as people call it."""
-    return "overall" if report.criterion == OVERALL else report.criterion
+    return criterion_title(report.criterion)
 
 
 def sentences(report: CriterionReport) -> list[str]:
@@ -179,7 +179,10 @@ def _pair_table(rows: Iterable[Row]) -> Table:
     for name in _PAIR_COLUMNS.values():
         table.add_column(name, justify="right")
     for (criterion, where, scorer), figures in found.items():
-        place = " ".join(part for part in (criterion if several else "", where) if part)
+        named = (
+            criterion.removesuffix(OVERALL) + "overall" if criterion.endswith(f" {OVERALL}") else criterion
+        )
+        place = " ".join(part for part in (named if several else "", where) if part)
         dropped = figures.get("pair_share_dropped_with_ties")
         more = {"pair_agreement_without_ties": _dropped(dropped)}
         cells = [_pair_cell(figures.get(name), more.get(name, "")) for name in _PAIR_COLUMNS]
