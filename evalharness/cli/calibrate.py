@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +77,6 @@ def _calibrate(options: Mapping[str, Any]) -> None:
 
 def _print(result: Any) -> None:
     from evalharness.core.text import log_safe, one_line
-    from evalharness.report.figures import interval, number
 
     for row in result.calibrated:
         click.echo(
@@ -83,31 +84,53 @@ def _print(result: Any) -> None:
                 f"{one_line(row.scorer, 40)} on {one_line(row.criterion, 40)} · {row.n:,} labelled items"
             )
         )
-        click.echo(f"  mean of all items    {interval(row.mean.estimate)} ({row.mean.estimate.method})")
-        click.echo(f"  labels alone         {interval(row.mean.human_only)}")
-        click.echo(f"  judge alone          {number(row.mean.judge_only)}")
-        if row.by_strata is not None:
-            click.echo(f"  post-stratified      {interval(row.by_strata.estimate)}")
-        if row.corrected_rate is not None:
-            click.echo(f"  Rogan-Gladen         {interval(row.corrected_rate)}")
-        if row.mean.effective_labels is not None:
-            click.echo(f"  worth                {number(row.mean.effective_labels)} labels alone")
-        after = "" if row.calibrated is None else f", calibrated {interval(row.calibrated.ece)}"
-        click.echo(f"  calibration error    {interval(row.raw.ece)}{after} (of the scale)")
-        if row.brier is not None:
-            click.echo(f"  Brier score          {interval(row.brier)}{_murphy(row.murphy)}")
-        if row.rps is not None:
-            click.echo(f"  ranked probability   {interval(row.rps)} (cross-fitted ordinal logit)")
-        if row.half_width is not None:
-            held = "" if row.coverage is None else f" (of groups held out: {interval(row.coverage)})"
-            click.echo(f"  one item             ±{number(row.half_width)} holds 90 % of ratings{held}")
+        for name, text in _figures(row):
+            _wrapped(f"  {name:<21}", text, 23)
         for caution in row.mean.cautions:
-            click.echo(f"  caution: {caution.text}")
+            _wrapped("  caution: ", caution.text, 4)
         for note in row.notes:
-            click.echo(f"  note: {note}")
+            _wrapped("  note: ", log_safe(note), 4)
     for name, reason in result.unfitted:
         click.echo(log_safe(f"{one_line(name, 90)}: not calibrated, {reason}"), err=True)
     click.echo(f"\ncalibration: {result.path}")
+
+
+def _wrapped(first: str, text: str, indent: int) -> None:
+    """A line of the result, broken at the terminal's width."""
+    width = shutil.get_terminal_size((100, 24)).columns
+    click.echo(textwrap.fill(first + text, width, subsequent_indent=" " * indent, break_long_words=False))
+
+
+def _figures(row: Any) -> Iterator[tuple[str, str]]:
+    """Name and text of each figure of a calibration."""
+    from evalharness.report.figures import interval, number
+
+    yield "mean of all items", f"{interval(row.mean.estimate)} ({row.mean.estimate.method})"
+    yield "labels alone", interval(row.mean.human_only)
+    yield "judge alone", number(row.mean.judge_only)
+    if row.by_strata is not None:
+        yield "post-stratified", interval(row.by_strata.estimate)
+    if row.corrected_rate is not None:
+        yield "Rogan-Gladen", _or_why(row.corrected_rate)
+    if row.mean.effective_labels is not None:
+        yield "worth", f"{number(row.mean.effective_labels)} labels alone"
+    after = "" if row.calibrated is None else f", calibrated {interval(row.calibrated.ece)}"
+    yield "calibration error", f"{interval(row.raw.ece)}{after} (of the scale)"
+    if row.brier is not None:
+        yield "Brier score", f"{interval(row.brier)}{_murphy(row.murphy)}"
+    if row.rps is not None:
+        yield "ranked probability", f"{interval(row.rps)} (cross-fitted ordinal logit)"
+    if row.half_width is not None:
+        held = "" if row.coverage is None else f" (of groups held out: {interval(row.coverage)})"
+        yield "one item", f"±{number(row.half_width)} holds 90 % of ratings{held}"
+
+
+def _or_why(estimate: Any) -> str:
+    """An estimate, with the reason where it has no value."""
+    from evalharness.report.figures import interval
+
+    why = f" ({estimate.undefined})" if estimate.value is None and estimate.undefined else ""
+    return f"{interval(estimate)}{why}"
 
 
 def _murphy(parts: Any) -> str:

@@ -82,7 +82,14 @@ def test_what_is_left_out_of_a_binary_calibration_is_said(folder: Path, tmp_path
     command = ("calibrate", folder, "-l", write_lines(tmp_path / "l.jsonl", rows), "-o", tmp_path / "c.json")
     (found,) = run(*command, "--json").json["calibrations"]
     assert (found["rate_rogan_gladen"], found["brier"]) == (None, None)
-    assert "raters differ on 12 of 60 (--raters chooses" in " ".join(run(*command).out.split())
+    shown = run(*command).out
+    assert "raters differ on 12 of 60 (--raters chooses" in " ".join(shown.split())
+    assert max(len(line) for line in shown.partition("\ncalibration:")[0].splitlines()) <= 100
+    (tmp_path / "l.jsonl").write_text((tmp_path / "l.jsonl").read_text().replace('"no"', '"yes"'))
+    assert "Rogan-Gladen – (needs judged items, and labelled ones of both classes)" in " ".join(
+        run(*command).out.split()
+    )
+    write_lines(tmp_path / "l.jsonl", rows)
     (found,) = run(*command, "--raters", "b", "--json").json["calibrations"]
     assert found["rate_rogan_gladen"]["value"] == pytest.approx(0.8, abs=0.1)
 
