@@ -368,6 +368,8 @@ def test_preferences_are_sliced_where_both_dialogues_agree(folder: Path, tmp_pat
     flat = " ".join(told.split())
     assert "; j (by tone) agrees in" in flat and "; j (by safe) agrees in" in flat
     assert "j better by overall" in flat and "_overall" not in flat
+    page = (folder / "agree.html").read_text(encoding="utf-8")
+    assert "j · reply · better by tone</td>" in page and "bot · better</td>" in page
 
 
 def test_the_overall_is_called_so_in_sentences(folder: Path, tmp_path: Path) -> None:

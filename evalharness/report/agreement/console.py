@@ -11,12 +11,13 @@ from rich.text import Text
 
 from evalharness.analysis.agreement.budget import BudgetRow
 from evalharness.analysis.agreement.types import Agreement, CriterionReport, Row
-from evalharness.core.scores import OVERALL, criterion_title
+from evalharness.core.scores import criterion_title
 from evalharness.core.text import one_line
 from evalharness.report.agreement.selection import (
     Line,
     grouping_of,
     lines_of,
+    pair_title,
     remark,
     rows_of,
     slices_of,
@@ -179,10 +180,7 @@ def _pair_table(rows: Iterable[Row]) -> Table:
     for name in _PAIR_COLUMNS.values():
         table.add_column(name, justify="right")
     for (criterion, where, scorer), figures in found.items():
-        named = (
-            criterion.removesuffix(OVERALL) + "overall" if criterion.endswith(f" {OVERALL}") else criterion
-        )
-        place = " ".join(part for part in (named if several else "", where) if part)
+        place = " ".join(part for part in (pair_title(criterion) if several else "", where) if part)
         dropped = figures.get("pair_share_dropped_with_ties")
         more = {"pair_agreement_without_ties": _dropped(dropped)}
         cells = [_pair_cell(figures.get(name), more.get(name, "")) for name in _PAIR_COLUMNS]

@@ -39,6 +39,7 @@ from evalharness.report.agreement.selection import (
     grouping_of,
     lines_of,
     name_of,
+    pair_title,
     remark,
     rows_of,
     slices_of,
@@ -113,6 +114,7 @@ def agreement_page(agreement: Agreement, name: str) -> str:
             number=number,
             remark=remark,
             statistic_title=title,
+            pair_title=pair_title,
         )
     )
 

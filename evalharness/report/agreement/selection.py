@@ -17,6 +17,7 @@ from evalharness.analysis.agreement.types import (
     Kind,
     Row,
 )
+from evalharness.core.scores import criterion_title
 
 TITLES = {
     "cohen_kappa": "kappa",
@@ -51,6 +52,12 @@ class Line:
     rubric: str
     kind: Kind
     figures: Mapping[str, Row]
+
+
+def pair_title(criterion: str) -> str:
+    """A criterion of preferences for people: what was asked, and by which of a judge's scores it is answered."""
+    asked, by, own = criterion.rpartition(" by ")
+    return f"{asked}{by}{criterion_title(own)}"
 
 
 def name_of(line: Line) -> str:
