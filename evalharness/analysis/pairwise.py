@@ -209,7 +209,13 @@ def _ranking(
         return (), undefined("no verdict"), "no verdict"
     first, second, outcome, groups = (np.array(column) for column in zip(*rows, strict=True))
     fit = fit_bradley_terry(
-        first, second, outcome, players=len(systems), groups=_codes(groups), order_effect=True
+        first,
+        second,
+        outcome,
+        players=len(systems),
+        groups=_codes(groups),
+        order_effect=True,
+        names=systems,
     )
     if isinstance(fit, Unfitted):
         return (), undefined(fit.reason, n=len(rows)), fit.reason
@@ -228,7 +234,7 @@ def _ranked(systems: Sequence[str], fit: BradleyTerry) -> tuple[Ranked, ...]:
 
 def _varies(fit: BradleyTerry) -> bool:
     """Whether the abilities have an error to draw ranks from; without one, chances would be those of rounding."""
-    return fit.covariance is not None and float(np.abs(fit.covariance[: fit.abilities.size]).max()) > 1e-12
+    return any(fit.ability(place).se for place in range(fit.abilities.size))
 
 
 def _shown(

@@ -13,7 +13,7 @@ from evalharness.analysis.pairwise import Contest, Duel, PairwiseAnalysis, Ranke
 from evalharness.core.canonical import Json
 from evalharness.core.scores import Column
 from evalharness.core.text import log_safe, one_line
-from evalharness.report.figures import interval, number, percent
+from evalharness.report.figures import NOTHING, interval, number, percent
 from evalharness.report.safe import markdown_text
 from evalharness.stats.estimate import Estimate
 
@@ -181,12 +181,16 @@ def _duel_lines(duel: Duel) -> Iterator[str]:
         )
         if duel.order_kappa.value is not None:
             yield f"  kappa between the orders {interval(duel.order_kappa)}"
-    if duel.controlled.value is not None:
-        yield f"  at equal length {interval(duel.controlled)}"
+    yield f"  at equal length: {_or_reason(duel.controlled)}"
     if duel.one_sided:
         yield f"  {duel.one_sided} pairs have a verdict in one order only and don't count"
     if duel.win_rate.value is not None:
         yield f"  {verdict_words(duel)}"
+
+
+def _or_reason(estimate: Estimate) -> str:
+    """The figure with its interval, or the reason why there is none."""
+    return interval(estimate) if estimate.is_defined else f"{NOTHING} ({estimate.undefined})"
 
 
 def verdict_words(duel: Duel) -> str:
@@ -196,7 +200,8 @@ def verdict_words(duel: Duel) -> str:
     if duel.pairs and duel.split > duel.pairs / 2:
         return "the order shown decides most verdicts: this judge can't tell the two apart"
     if rate.low is None or rate.high is None:
-        return "no interval: too few groups to say which is better"
+        lacking = "every group says the same" if rate.se == 0.0 else "too few groups to say which is better"
+        return f"no interval: {lacking}"
     if rate.low > 0.5:
         return f"{first} is preferred"
     if rate.high < 0.5:
@@ -235,20 +240,31 @@ def _markdown(contest: Contest) -> Iterator[str]:
         names = " against ".join(markdown_text(name) for name in duel.systems)
         figures = f"{interval(duel.win_rate)} | {interval(duel.controlled)}"
         yield f"| {names} | {figures} | {duel.wins} | {duel.losses} | {duel.ties} | {duel.split} |"
+    yield from _reasons(contest.duels)
     if contest.panel is not None:
         yield ""
         yield "| member | what it said |"
         yield "|---|---|"
         for seat in contest.panel.members:
             yield f"| {markdown_text(seat.name)} | {_seat_words(seat)} |"
-    if not contest.ranking:
-        return
     yield ""
+    if not contest.ranking:
+        yield f"No ranking: {markdown_text(contest.unranked)}."
+        return
     yield "| rank | system | ability (log odds) [95 %] | chance of being best |"
     yield "|---|---|---|---|"
     for place, row in enumerate(contest.ranking, 1):
         best = number(None) if row.best is None else percent(row.best)
         yield f"| {place} | {markdown_text(row.system)} | {interval(row.ability)} | {best} |"
+
+
+def _reasons(duels: Iterable[Duel]) -> Iterator[str]:
+    """Below the table: why a duel has no win rate at equal length."""
+    for duel in duels:
+        if duel.controlled.undefined:
+            names = " against ".join(markdown_text(name) for name in duel.systems)
+            yield ""
+            yield f"{names}, no win rate at equal length: {markdown_text(duel.controlled.undefined)}."
 
 
 def preference_lines(rows: Iterable[tuple[Column, dict[str, Json]]]) -> Iterator[str]:

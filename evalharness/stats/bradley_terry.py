@@ -8,6 +8,7 @@ ties a tie is half a win in a logistic quasi-likelihood.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -18,6 +19,7 @@ from scipy.special import expit
 from evalharness.stats.arrays import BoolArray, FloatArray, IntArray, group_codes, vector
 from evalharness.stats.clustered import group_sums, t_quantile
 from evalharness.stats.estimate import Estimate, point
+from evalharness.stats.sandwich import Sandwich, inverse_information, robust_interval, sandwich
 from evalharness.stats.unfitted import Unfitted
 
 Ties = Literal["half", "davidson"]
@@ -25,6 +27,7 @@ Ties = Literal["half", "davidson"]
 _STEPS = 200
 _TOLERANCE = 1e-10
 _FARTHEST = 30.0
+_ENDLESS = "no finite maximum: a system or a place never loses"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,18 +36,30 @@ class BradleyTerry:
 
     order: advantage of being shown first, in log odds; ``None`` if not fitted.
     log_tie: log of Davidson's nu; ``None`` with half ties or where no tie occurred.
-    parameters, covariance, model_covariance: over abilities, then order, then log_tie. covariance is the CR1 sandwich
-    over groups, ``None`` with a single group; model_covariance the inverse information.
+    errors: over abilities, then order, then log_tie.
     """
 
     abilities: FloatArray
     order: float | None
     log_tie: float | None
-    covariance: FloatArray | None
-    model_covariance: FloatArray
+    errors: Sandwich
     n: int
-    groups: int
     ties: Ties
+
+    @property
+    def groups(self) -> int:
+        """Number of clusters."""
+        return self.errors.groups
+
+    @property
+    def model_covariance(self) -> FloatArray:
+        """The inverse information."""
+        return self.errors.model
+
+    @property
+    def covariance(self) -> FloatArray | None:
+        """The CR1 sandwich over groups, ``None`` with a single group."""
+        return self.errors.robust
 
     def ability(self, player: int, level: float = 0.95) -> Estimate:
         """Return a player's ability relative to the mean of all."""
@@ -94,14 +109,15 @@ class BradleyTerry:
     def _estimate(self, direction: FloatArray, level: float, *, robust: bool = True) -> Estimate:
         others = [value for value in (self.order, self.log_tie) if value is not None]
         value = float(direction @ np.concatenate([self.abilities, others]))
-        covariance = self.covariance if robust else self.model_covariance
-        if covariance is None:
+        if not robust:
+            se = math.sqrt(max(0.0, float(direction @ self.model_covariance @ direction)))
+            half = t_quantile(0.5 + level / 2, np.inf) * se
+            low, high, method = value - half, value + half, "information, normal"
+            return Estimate(value, se, low, high, level, method, self.n, self.groups, None)
+        error = self.errors.error(direction)
+        if error is None:
             return point(value, n=self.n, groups=self.groups, level=level, method="none: a single group")
-        se = math.sqrt(max(0.0, float(direction @ covariance @ direction)))
-        df = self.groups - 1 if robust else np.inf
-        half = t_quantile(0.5 + level / 2, df) * se
-        method = f"sandwich CR1+t({self.groups - 1})" if robust else "information, normal"
-        return Estimate(value, se, value - half, value + half, level, method, self.n, self.groups, None)
+        return robust_interval(value, error, n=self.n, groups=self.groups, level=level)
 
 
 def fit_bradley_terry(
@@ -113,8 +129,9 @@ def fit_bradley_terry(
     groups: ArrayLike | None = None,
     ties: Ties = "davidson",
     order_effect: bool = False,
+    names: Sequence[str] | None = None,
 ) -> BradleyTerry | Unfitted:
-    """Return maximum-likelihood abilities of `players` players.
+    """Return maximum-likelihood abilities of `players` players, called by their `names` in a reason.
 
     first, second: (n,) player codes 0..players-1 in the order shown. outcome: (n,) 1 where the first wins, 0 where
     the second does, .5 for a tie. groups: (n,) clusters (scenarios); several verdicts about one scenario are no
@@ -126,16 +143,19 @@ def fit_bradley_terry(
         return Unfitted("no comparisons")
     parts = strong_components(data.beats())
     if len(parts) > 1:
-        named = "; ".join("{" + ", ".join(map(str, part)) + "}" for part in parts)
+        called = [str(player) for player in range(players)] if names is None else names
+        named = "; ".join("{" + ", ".join(called[player] for player in part) + "}" for part in parts)
         reason = f"the players fall into parts without wins in both directions: {named}"
         return Unfitted(reason, data.sign.size)
     with_tie = ties == "davidson" and bool(np.any(data.sign == 0.0))
     if ties == "davidson" and not bool(np.any(data.sign != 0.0)):
         return Unfitted("every comparison is a tie", data.sign.size)
     model = _Model(data, order_effect, with_tie)
+    if inverse_information(model.information(model.moments(np.zeros(model.size)))) is None:
+        return Unfitted("abilities and the order shown can't be told apart", data.sign.size)
     beta = model.fit()
     if beta is None:
-        return Unfitted("no finite maximum: the order shown decides every verdict", data.sign.size)
+        return Unfitted(_ENDLESS, data.sign.size)
     return _fitted(model, beta, groups, "davidson" if with_tie else "half")
 
 
@@ -275,25 +295,21 @@ class _Model:
         return None
 
 
-def _fitted(model: _Model, beta: FloatArray, groups: ArrayLike | None, ties: Ties) -> BradleyTerry:
+def _fitted(model: _Model, beta: FloatArray, groups: ArrayLike | None, ties: Ties) -> BradleyTerry | Unfitted:
     moments = model.moments(beta)
     codes, count = group_codes(groups, model.data.sign.size)
-    bread = np.linalg.inv(model.information(moments))
+    bread = inverse_information(model.information(moments))
+    if bread is None:
+        return Unfitted(_ENDLESS, model.data.sign.size)
     spread = _to_centred(model.data.players, model.size)
-    covariance = None
-    if count > 1:
-        scores = model.scores(moments, codes, count)
-        covariance = spread @ bread @ (scores.T @ scores) @ bread @ spread.T * count / (count - 1)
     values = spread @ beta
     m = model.data.players
     return BradleyTerry(
         abilities=values[:m],
         order=float(values[m]) if model.with_order else None,
         log_tie=float(values[-1]) if model.with_tie else None,
-        covariance=covariance,
-        model_covariance=spread @ bread @ spread.T,
+        errors=sandwich(bread, model.scores(moments, codes, count)).mapped(spread),
         n=model.data.sign.size,
-        groups=count,
         ties=ties,
     )
 

@@ -11,6 +11,7 @@ from evalharness.stats.arrays import FloatArray, is_constant, paired
 from evalharness.stats.clustered import mean_interval
 from evalharness.stats.estimate import Estimate, undefined
 from evalharness.stats.logistic import fit_logistic
+from evalharness.stats.sandwich import inverse_information
 from evalharness.stats.unfitted import Unfitted
 
 
@@ -37,14 +38,18 @@ def length_controlled_win_rate(
     The regression of AlpacaEval 2 (Dubois et al. 2024, arXiv 2404.04475) without its per-instruction term: a logistic
     model of the preference on an intercept and tanh of the standardised length difference. The standard error is that
     of the fitted intercept, clustered; the published one is the error of the predictions' mean alone, which leaves out
-    both the coefficients' and the outcomes' noise.
+    both the coefficients' and the outcomes' noise. Where the lengths don't determine the fit (a single group with
+    another gap, gaps so alike that an equal length is out of sight) there is a reason instead.
     """
     y, gap = paired(preference, length_difference)
     raw = mean_interval(y, groups, level)
     if y.size == 0 or is_constant(gap):
         reason = "the length difference does not vary" if y.size else "no comparisons"
         return _without_control(raw, reason, level)
-    fit = fit_logistic(_design(gap), y, groups)
+    design = _design(gap)
+    if inverse_information(design.T @ design) is None:
+        return _without_control(raw, "the length difference hardly varies beside its own size", level)
+    fit = fit_logistic(design, y, groups)
     if isinstance(fit, Unfitted):
         return _without_control(raw, fit.reason, level)
     return LengthControlled(raw, fit.probability([1.0, 0.0], level), fit.coefficient(1, level))

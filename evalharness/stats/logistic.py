@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import expit
 
-from evalharness.stats.arrays import FloatArray, group_codes, vector
-from evalharness.stats.clustered import group_sums, t_quantile
+from evalharness.stats.arrays import FloatArray, IntArray, group_codes, vector
+from evalharness.stats.clustered import group_sums
 from evalharness.stats.estimate import Estimate, point
+from evalharness.stats.sandwich import (
+    Sandwich,
+    inverse_information,
+    rests_on_one_group,
+    robust_interval,
+    sandwich,
+)
 from evalharness.stats.unfitted import Unfitted
 
 _STEPS = 60
@@ -23,37 +30,51 @@ class LogisticFit:
     """Coefficients (k,) with model-based and sandwich covariance (k, k).
 
     The sandwich is CR1 over groups, ``None`` with a single group. It is the right one for outcomes that are
-    not 0 or 1, for clustered outcomes and for a misspecified model.
+    not 0 or 1, for clustered outcomes and for a misspecified model. Where the groups don't vary there is no interval.
     """
 
     coefficients: FloatArray
-    model_covariance: FloatArray
-    covariance: FloatArray | None
+    errors: Sandwich
     n: int
-    groups: int
+
+    @property
+    def groups(self) -> int:
+        """Number of clusters."""
+        return self.errors.groups
+
+    @property
+    def model_covariance(self) -> FloatArray:
+        """The inverse information (k, k)."""
+        return self.errors.model
+
+    @property
+    def covariance(self) -> FloatArray | None:
+        """The CR1 sandwich (k, k), ``None`` with a single group."""
+        return self.errors.robust
 
     def coefficient(self, index: int, level: float = 0.95) -> Estimate:
         """Return one coefficient in log odds, with its t(G - 1) interval."""
-        value = float(self.coefficients[index])
-        if self.covariance is None:
-            return point(value, n=self.n, groups=self.groups, level=level, method="none: a single group")
-        se = float(np.sqrt(self.covariance[index, index]))
-        half = t_quantile(0.5 + level / 2, self.groups - 1) * se
-        method = f"sandwich CR1+t({self.groups - 1})"
-        return Estimate(value, se, value - half, value + half, level, method, self.n, self.groups, None)
+        direction = np.zeros(self.coefficients.size)
+        direction[index] = 1.0
+        return self._log_odds(direction, level)
 
     def probability(self, row: ArrayLike, level: float = 0.95) -> Estimate:
         """Return the predicted mean outcome for a design row (k,), symmetric in log odds."""
-        x = vector(row, "row")
-        eta = float(x @ self.coefficients)
-        p = float(expit(eta))
-        if self.covariance is None:
-            return point(p, n=self.n, groups=self.groups, level=level, method="none: a single group")
-        se = float(np.sqrt(x @ self.covariance @ x))
-        half = t_quantile(0.5 + level / 2, self.groups - 1) * se
-        low, high = float(expit(eta - half)), float(expit(eta + half))
-        method = f"sandwich CR1+t({self.groups - 1}), logit scale"
-        return Estimate(p, p * (1.0 - p) * se, low, high, level, method, self.n, self.groups, None)
+        found = self._log_odds(vector(row, "row"), level)
+        p = float(expit(found.require()))
+        if found.se is None:
+            return replace(found, value=p)
+        se = p * (1.0 - p) * found.se
+        if found.low is None or found.high is None:
+            return replace(found, value=p, se=se)
+        low, high = float(expit(found.low)), float(expit(found.high))
+        return replace(found, value=p, se=se, low=low, high=high, method=f"{found.method}, logit scale")
+
+    def _log_odds(self, direction: FloatArray, level: float) -> Estimate:
+        value, se = float(direction @ self.coefficients), self.errors.error(direction)
+        if se is None:
+            return point(value, n=self.n, groups=self.groups, level=level, method="none: a single group")
+        return robust_interval(value, se, n=self.n, groups=self.groups, level=level)
 
 
 def fit_logistic(
@@ -61,7 +82,8 @@ def fit_logistic(
 ) -> LogisticFit | Unfitted:
     """Return the quasi-likelihood fit of outcome (n,) within 0..1 on design (n, k), intercept included by the caller.
 
-    Newton's method. Separated outcomes and collinear columns have no finite fit and are returned as such.
+    Newton's method. Separated outcomes, collinear columns and a design that one group alone holds up have no fit with
+    an error that could be told, and are returned as such.
     """
     x, y = np.asarray(design, dtype=np.float64), vector(outcome, "outcome")
     if x.ndim != 2 or len(x) != y.size or not np.isfinite(x).all():
@@ -70,12 +92,15 @@ def fit_logistic(
         raise ValueError("outcomes lie between 0 and 1")
     if y.size <= x.shape[1]:
         return Unfitted("fewer observations than coefficients", y.size)
-    if np.linalg.matrix_rank(x) < x.shape[1]:
+    if inverse_information(x.T @ x) is None:
         return Unfitted("the columns of the design are collinear", y.size)
+    codes, count = group_codes(groups, y.size)
+    if count > 1 and rests_on_one_group(x, codes, count):
+        return Unfitted("one group alone decides the fit: no error can be told", y.size)
     beta = _newton(x, y)
     if beta is None:
         return Unfitted("the outcomes are separated: no finite coefficients", y.size)
-    return _with_covariance(x, y, beta, groups)
+    return _with_covariance(x, y, beta, codes, count)
 
 
 def _newton(x: FloatArray, y: FloatArray) -> FloatArray | None:
@@ -107,12 +132,12 @@ def _log_likelihood(x: FloatArray, y: FloatArray, beta: FloatArray) -> float:
     return float(np.sum(y * eta - np.logaddexp(0.0, eta)))
 
 
-def _with_covariance(x: FloatArray, y: FloatArray, beta: FloatArray, groups: ArrayLike | None) -> LogisticFit:
+def _with_covariance(
+    x: FloatArray, y: FloatArray, beta: FloatArray, codes: IntArray, count: int
+) -> LogisticFit | Unfitted:
     p = expit(x @ beta)
-    bread = np.linalg.inv(x.T @ (x * (p * (1.0 - p))[:, None]))
-    codes, count = group_codes(groups, y.size)
-    covariance = None
-    if count > 1:
-        scores = group_sums(x * (y - p)[:, None], codes, count)
-        covariance = bread @ (scores.T @ scores) @ bread * count / (count - 1)
-    return LogisticFit(beta, bread, covariance, y.size, count)
+    bread = inverse_information(x.T @ (x * (p * (1.0 - p))[:, None]))
+    if bread is None:
+        return Unfitted("the outcomes are all but separated: no finite coefficients", y.size)
+    scores = group_sums(x * (y - p)[:, None], codes, count)
+    return LogisticFit(beta, sandwich(bread, scores), y.size)

@@ -158,6 +158,62 @@ def test_the_better_system_wins_and_the_ranking_says_so():
     assert contest["ranking"][0]["ability"]["value"] == pytest.approx(0.693, abs=0.01)  # half of log(24 / 6)
 
 
+FOOTER = " Anything else?"
+
+
+@pytest.mark.parametrize(
+    ("plain", "reason"),
+    [
+        (1, "one group alone decides the fit: no error can be told"),
+        (0, "the length difference does not vary"),
+    ],
+)
+def test_a_footer_costs_the_win_rate_at_equal_length_and_nothing_else(plain: int, reason: str):
+    """All replies but the first few end alike, so that lengths differ by two values or by one."""
+    write("old.jsonl", [dialogue(f"d{n}", f"g{n}", f"On day {n}.") for n in range(4)])
+    write(
+        "new.jsonl",
+        [dialogue(f"d{n}", f"g{n}", f"On day {n}.{FOOTER if n >= plain else ''}") for n in range(4)],
+    )
+    said = {n: ("a", "b") if n == 2 else ("tie", "tie") for n in range(4)}
+    recorded(
+        {
+            (f"d{n}", f"d{n}", order): value
+            for n, values in said.items()
+            for order, value in zip(("ab", "ba"), values, strict=True)
+        }
+    )
+    ran = run("pairwise", "old.jsonl", "new.jsonl", "-r", RUBRIC, "-j", "replay:verdicts.jsonl", "-o", "out")
+    assert ran.code == 0, ran.err
+    assert f"at equal length: – ({reason})" in ran.out
+    (duel,) = figures()["contests"][0]["duels"]
+    assert duel["win_rate"]["value"] == pytest.approx(0.625)
+    for name in ("win_rate_at_equal_length", "length_effect"):
+        assert (duel[name]["value"], duel[name]["se"], duel[name]["undefined"]) == (None, None, reason)
+    page = (Path("out") / "pairwise.md").read_text().replace("\\", "")
+    assert f"no win rate at equal length: {reason}." in page
+
+
+def test_verdicts_of_one_order_alone_are_reported_without_a_ranking():
+    two_files(4)
+    said = ("a", "b", "tie", "tie")
+    recorded(
+        {
+            (f"d{n}", f"d{n}", order): value if order == "ab" else None
+            for n, value in enumerate(said)
+            for order in ("ab", "ba")
+        }
+    )
+    ran = run("pairwise", "old.jsonl", "new.jsonl", "-r", RUBRIC, "-j", "replay:verdicts.jsonl", "-o", "out")
+    reason = "abilities and the order shown can't be told apart"
+    assert ran.code == 0, ran.err
+    assert f"no ranking: {reason}" in ran.out
+    (contest,) = figures()["contests"]
+    assert (contest["unranked"], contest["ranking"]) == (reason, [])
+    assert (contest["verdicts"]["scored"], contest["duels"][0]["one_order_only"]) == (4, 4)
+    assert "No ranking: abilities and the order shown" in (Path("out") / "pairwise.md").read_text()
+
+
 def test_a_live_judge_is_asked_in_both_orders_and_a_second_run_pays_nothing():
     two_files()
     with Faultd(always(Answer())) as server:

@@ -155,6 +155,50 @@ def test_parts_that_do_not_connect_are_named() -> None:
     assert isinstance(joined_by_a_tie, BradleyTerry)
 
 
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 2), st.integers(1, 2), st.integers(0, 2), st.integers(0, 5)),
+        min_size=1,
+        max_size=12,
+    ),
+    st.sampled_from(["half", "davidson"]),
+    st.booleans(),
+)
+def test_small_tables_give_an_error_or_a_reason(
+    rows: list[tuple[int, int, int, int]], ties: str, order_effect: bool
+) -> None:
+    first = np.array([a for a, _, _, _ in rows])
+    second = (first + [step for _, step, _, _ in rows]) % 3
+    y, groups = [w / 2 for _, _, w, _ in rows], [g for _, _, _, g in rows]
+    fit = fit_bradley_terry(first, second, y, players=3, groups=groups, ties=ties, order_effect=order_effect)
+    if isinstance(fit, Unfitted):
+        assert fit.reason
+        return
+    found = [fit.ability(0), fit.difference(1, 2), fit.difference(1, 2, robust=False)]
+    for estimate in [*found, fit.order_effect() or found[0], fit.win_probability(0, 1)]:
+        assert abs(estimate.require()) < 30.0
+        assert estimate.se is not None or fit.groups == 1
+
+
+def test_an_order_that_never_changes_is_no_ability() -> None:
+    """Player 0 always stands first: whether it or its place won can't be told."""
+    fit = fit_bradley_terry([0, 0, 0], [1, 1, 1], [1, 0, 0.5], players=2, order_effect=True)
+    assert fit == Unfitted("abilities and the order shown can't be told apart", 3)
+    assert fitted(fit_bradley_terry([0, 0, 0], [1, 1, 1], [1, 0, 0.5], players=2)).ability(0).value == 0.0
+
+
+def test_order_that_decides_all_but_a_tie_has_no_maximum() -> None:
+    fit = fit_bradley_terry([0, 1, 1], [1, 0, 0], [0, 0, 0.5], players=2, ties="half", order_effect=True)
+    assert isinstance(fit, Unfitted)
+    assert "no finite maximum" in fit.reason
+
+
+def test_parts_are_called_by_name() -> None:
+    apart = fit_bradley_terry([0, 0], [1, 1], [1, 1], players=2, names=["old", "new"])
+    assert isinstance(apart, Unfitted)
+    assert "{old}; {new}" in apart.reason
+
+
 def test_components_of_a_long_chain() -> None:
     chain = np.eye(50, k=1, dtype=bool)
     assert len(strong_components(chain)) == 50

@@ -3,6 +3,8 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from evalharness.stats.length_controlled import length_controlled_win_rate
 from tests.research import research_file
@@ -51,6 +53,24 @@ def test_without_length_differences_there_is_nothing_to_control() -> None:
     assert result.raw.value == 0.75
     assert result.controlled.undefined == "the length difference does not vary"
     assert length_controlled_win_rate([], []).raw.undefined
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 4), st.sampled_from([0, -15, -30, 1, 2, 7, 1000, 1001]), st.integers(0, 6)),
+        max_size=10,
+    )
+)
+def test_any_lengths_give_an_error_or_a_reason(rows: list[tuple[int, int, int]]) -> None:
+    y, gap, groups = ([row[k] for row in rows] for k in range(3))
+    result = length_controlled_win_rate(np.array(y) / 4, gap, groups)
+    for found in (result.controlled, result.length_effect):
+        assert found.undefined or found.se is not None or found.groups == 1
+
+
+def test_lengths_that_always_differ_by_much_the_same_are_nothing_to_control() -> None:
+    result = length_controlled_win_rate([1, 0, 1, 1, 0], [1000, 1001, 1000, 1001, 1001])
+    assert result.controlled.undefined == "the length difference hardly varies beside its own size"
 
 
 def test_error_counts_coefficients_and_outcomes() -> None:

@@ -71,6 +71,37 @@ def test_no_finite_fit_is_said() -> None:
     assert isinstance(fit_logistic(np.ones((9, 1)), np.ones(9)), Unfitted)
 
 
+@given(
+    st.lists(st.tuples(st.integers(-3, 3), st.integers(0, 4), st.integers(0, 5)), min_size=0, max_size=10),
+    st.sampled_from([1.0, 1e-3, 1e6]),
+)
+def test_small_integers_give_an_error_or_a_reason(rows: list[tuple[int, int, int]], unit: float) -> None:
+    x = np.array([[1.0, a * unit] for a, _, _ in rows]).reshape(-1, 2)
+    fit = fit_logistic(x, [y / 4 for _, y, _ in rows], [g for _, _, g in rows])
+    if isinstance(fit, Unfitted):
+        assert fit.reason
+        return
+    for found in (fit.coefficient(0), fit.coefficient(1), fit.probability([1.0, 0.0])):
+        assert np.isfinite(found.require())
+        assert found.method == "none: a single group" if found.se is None else np.isfinite(found.se)
+
+
+def test_two_values_of_a_predictor_one_of_them_once() -> None:
+    """The residual at the lone value is 0 by the fit, so its variance came out as rounding on either side of 0."""
+    x = np.stack([np.ones(4), [0.0, -1, -1, -1]], axis=1)
+    fit = fit_logistic(x, [0.5, 0.5, 1.0, 0.5])
+    assert isinstance(fit, Unfitted)
+    assert "one group alone" in fit.reason
+    again = fitted(fit_logistic(np.vstack([x, [1.0, 0.0]]), [0.5, 0.5, 1.0, 0.5, 1.0]))
+    assert again.probability([1.0, 0.0]).value == pytest.approx(0.75)
+    assert again.probability([1.0, 0.0]).se > 0.0
+
+
+def test_outcomes_alike_have_no_interval() -> None:
+    p = fitted(fit_logistic(np.ones((5, 1)), np.full(5, 0.25))).probability([1.0])
+    assert (p.value, p.se, p.low) == (pytest.approx(0.25), 0.0, None)
+
+
 def test_single_group_has_no_interval() -> None:
     fit = fitted(fit_logistic(np.ones((4, 1)), [1, 0, 1, 1], ["g"] * 4))
     assert fit.coefficient(0).low is None
