@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from evalharness.core.text import one_line
-from evalharness.engine.progress import Lane, Progress, Silent
+from evalharness.engine.progress import TIED, Lane, Progress, Silent
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -62,11 +62,14 @@ class _Count:
         return (self.done - self.first) / max(1e-9, time.monotonic() - self.started)
 
     def facts(self) -> str:
-        """Failures by cause and cost, as far as there are any."""
-        parts = [f"{cause} {count}" for cause, count in self.failures.most_common(3)]
-        text = f"failed {self.failures.total()} ({', '.join(parts)})" if parts else ""
+        """Failures by cause and cost, as far as there are any; items whose answers are tied stand apart."""
+        tied = self.failures[TIED]
+        failed = self.failures.total() - tied
+        parts = [f"{cause} {count}" for cause, count in self.failures.most_common(4) if cause != TIED][:3]
+        text = f"failed {failed} ({', '.join(parts)})" if parts else ""
+        undecided = f"undecided {tied} (answers tied)" if tied else ""
         cost = f"${self.cost:.4f}" if self.cost else ""
-        return "  ".join(part for part in (self.flight(), cost, text) if part)
+        return "  ".join(part for part in (self.flight(), cost, text, undecided) if part)
 
     def flight(self) -> str:
         """Requests in flight of how many may be, and why nothing moves when nothing does."""

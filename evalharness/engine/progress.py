@@ -6,7 +6,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from evalharness.core.scores import Failure, Result, Score
+from evalharness.core.scores import Cause, Failure, Result, Score
+
+TIED = "tied"
+"""Instead of a cause: every answer could be read, and no label has a majority among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,15 @@ class Silent:
 
 
 def causes(results: Iterable[Result]) -> list[str]:
-    """The causes of the failures among the results, one for an item at most unless something was scored."""
-    found = [result.cause.value for result in results if isinstance(result, Failure)]
+    """The causes of the failures among the results, one for an item at most unless something was scored.
+
+    Readable answers that differ (samples of a judge, members of a panel) are ``TIED``: nothing went wrong.
+    """
+    found = [_cause(result) for result in results if isinstance(result, Failure)]
     scored = any(isinstance(result, Score) for result in results)
     return found if scored else found[:1]
+
+
+def _cause(failure: Failure) -> str:
+    tied = failure.samples and not any(isinstance(sample, Cause) for sample in failure.samples)
+    return TIED if tied and failure.cause is Cause.TWO_VERDICTS else failure.cause.value

@@ -13,7 +13,7 @@ from evalharness.analysis.pairwise import Contest, Duel, PairwiseAnalysis, Ranke
 from evalharness.core.canonical import Json
 from evalharness.core.scores import Column
 from evalharness.core.text import log_safe, one_line
-from evalharness.report.figures import NOTHING, interval, number, percent
+from evalharness.report.figures import interval, number, percent
 from evalharness.report.safe import markdown_text
 from evalharness.stats.estimate import Estimate
 
@@ -190,7 +190,15 @@ def _duel_lines(duel: Duel) -> Iterator[str]:
 
 def _or_reason(estimate: Estimate) -> str:
     """The figure with its interval, or the reason why there is none."""
-    return interval(estimate) if estimate.is_defined else f"{NOTHING} ({estimate.undefined})"
+    lacking = _lacking(estimate)
+    return f"{interval(estimate)} ({lacking})" if lacking else interval(estimate)
+
+
+def _lacking(estimate: Estimate) -> str:
+    """Why there is no figure, or no interval to it; empty where there are both."""
+    if estimate.undefined:
+        return estimate.undefined
+    return "" if estimate.low is not None else f"no interval: {estimate.method.removeprefix('none: ')}"
 
 
 def verdict_words(duel: Duel) -> str:
@@ -259,12 +267,12 @@ def _markdown(contest: Contest) -> Iterator[str]:
 
 
 def _reasons(duels: Iterable[Duel]) -> Iterator[str]:
-    """Below the table: why a duel has no win rate at equal length."""
+    """Below the table: why a duel has no win rate at equal length, or none with an interval."""
     for duel in duels:
-        if duel.controlled.undefined:
+        if lacking := _lacking(duel.controlled):
             names = " against ".join(markdown_text(name) for name in duel.systems)
             yield ""
-            yield f"{names}, no win rate at equal length: {markdown_text(duel.controlled.undefined)}."
+            yield f"{names} at equal length: {markdown_text(lacking)}."
 
 
 def preference_lines(rows: Iterable[tuple[Column, dict[str, Json]]]) -> Iterator[str]:

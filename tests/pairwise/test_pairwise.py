@@ -191,7 +191,7 @@ def test_a_footer_costs_the_win_rate_at_equal_length_and_nothing_else(plain: int
     for name in ("win_rate_at_equal_length", "length_effect"):
         assert (duel[name]["value"], duel[name]["se"], duel[name]["undefined"]) == (None, None, reason)
     page = (Path("out") / "pairwise.md").read_text().replace("\\", "")
-    assert f"no win rate at equal length: {reason}." in page
+    assert f"old against new at equal length: {reason}." in page
 
 
 def test_verdicts_of_one_order_alone_are_reported_without_a_ranking():

@@ -1,0 +1,36 @@
+"""What a watcher is told of items without a value, and how the plain progress line words it."""
+
+from __future__ import annotations
+
+import pytest
+
+from evalharness.cli.progress import PlainProgress
+from evalharness.core.scores import Cause, Failure, Score
+from evalharness.engine.progress import TIED, causes
+
+DIFFER = Failure(Cause.TWO_VERDICTS, "no answer has a majority among the samples", samples=("a", "b"))
+
+
+@pytest.mark.parametrize(
+    ("results", "told"),
+    [
+        ([DIFFER], [TIED]),
+        ([Failure(Cause.TWO_VERDICTS, "the reply gives more than one verdict")], ["two_verdicts"]),
+        ([Failure(Cause.TWO_VERDICTS, samples=("a", "b", Cause.EMPTY))], ["two_verdicts"]),
+        ([Failure(Cause.EMPTY, samples=(Cause.EMPTY,)), DIFFER], ["empty"]),
+        ([Score("a"), DIFFER], [TIED]),
+    ],
+)
+def test_readable_answers_that_differ_are_no_fault(results: list[Failure | Score], told: list[str]) -> None:
+    assert causes(results) == told
+
+
+def test_the_line_keeps_undecided_items_apart_from_failed_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = PlainProgress()
+    progress.start("judge j", 4, 0)
+    progress.advance("judge j", 2, causes([DIFFER]) * 2)
+    progress.finish()
+    assert capsys.readouterr().err.rstrip().endswith("undecided 2 (answers tied)")
+    progress.advance("judge j", 1, ["timeout"])
+    progress.finish()
+    assert capsys.readouterr().err.rstrip().endswith("failed 1 (timeout 1)  undecided 2 (answers tied)")
