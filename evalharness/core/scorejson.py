@@ -39,7 +39,10 @@ def from_json(row: Mapping[str, Any]) -> Result:
         probabilities=row.get("probabilities"),
         samples=_samples(row.get("samples", ())),
         rationale=row.get("rationale"),
-        evidence=tuple(Evidence(e.get("message"), e["quote"], e["found"]) for e in row.get("evidence", ())),
+        evidence=tuple(
+            Evidence(e.get("message"), e["quote"], e["found"], e.get("document"))
+            for e in row.get("evidence", ())
+        ),
         stats=tuple(row.get("stats", ())),
         extra=row.get("extra"),
     )
@@ -63,8 +66,16 @@ def _score_json(score: Score) -> dict[str, Json]:
 
 
 def evidence_json(evidence: tuple[Evidence, ...]) -> list[Json]:
-    """Evidence as JSON objects with ``message``, ``quote`` and ``found``."""
-    return [{"message": e.message, "quote": e.quote, "found": e.found} for e in evidence]
+    """Evidence as JSON objects with ``message``, ``quote`` and ``found``, and ``document`` where one is cited."""
+    return [
+        {
+            "message": e.message,
+            "quote": e.quote,
+            "found": e.found,
+            **({} if e.document is None else {"document": e.document}),
+        }
+        for e in evidence
+    ]
 
 
 def _samples_json(samples: tuple[Value | Cause, ...]) -> list[Json]:

@@ -71,13 +71,15 @@ class SkipReason(StrEnum):
 class Evidence:
     """A quotation that a judge gave for its verdict.
 
-    ``message`` is the index of the cited message (``[M3]`` is 3), ``quote`` the cited words; ``found`` tells whether
-    the message exists and, where words are quoted, contains them.
+    ``message`` is the index of the cited message (``[M3]`` is 3), ``document`` the number of the cited document as the
+    judge was shown it (``[D2]`` is 2), ``quote`` the cited words; ``found`` tells whether the part exists and, where
+    words are quoted, contains them.
     """
 
     message: int | None
     quote: str
     found: bool
+    document: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,11 +39,11 @@ def _checked(part: str, quote: str, sources: Mapping[str, str]) -> Evidence:
     name = _part_name(part)
     if name is None:
         where = [source for source, text in sources.items() if holds(text, quote)] if quote else []
-        message = _message_of(where[0]) if len(where) == 1 else None
-        return Evidence(message, quote, bool(where))
+        only = where[0] if len(where) == 1 else ""
+        return Evidence(_number(only, "M"), quote, bool(where), _number(only, "D"))
     text = sources.get(name)
     found = text is not None and (not quote or holds(text, quote))
-    return Evidence(_message_of(name), quote, found)
+    return Evidence(_number(name, "M"), quote, found, _number(name, "D"))
 
 
 def holds(text: str, quote: str) -> bool:
@@ -69,8 +69,8 @@ def _part_name(written: str) -> str | None:
     return None if match is None else f"{match.group(1).upper() or 'M'}{int(match.group(2))}"
 
 
-def _message_of(name: str) -> int | None:
-    return int(name[1:]) if name.startswith("M") else None
+def _number(name: str, kind: str) -> int | None:
+    return int(name[1:]) if name.startswith(kind) else None
 
 
 def _named(rationale: str) -> Iterator[tuple[int, str]]:

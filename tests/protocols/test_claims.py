@@ -76,7 +76,7 @@ def test_every_claim_is_listed_with_its_verdict_and_its_source():
     assert row["value"] == 3.0  # half of the claims, on a scale from 1 to 5
     assert row["extra"]["supported_share"] == 0.5
     assert row["rationale"] == '2 claims\nunsupported: "The parcel is in Nice."'
-    assert row["evidence"] == [{"message": None, "quote": "three days", "found": True}]
+    assert row["evidence"] == [{"message": None, "quote": "three days", "found": True, "document": 1}]
     first, second = row["extra"]["claims"]
     assert (first["verdict"], first["votes"]) == ("supported", {"supported": 1})
     assert (second["claim"], second["verdict"]) == ("The parcel is in Nice.", "unsupported")

@@ -50,8 +50,11 @@ def test_every_claim_is_shown_with_its_verdict(chromium: Any):
         page = seen.page
         page.wait_for_selector(".claims", state="attached")
         page.locator("details.verdict", has=page.locator(".claims")).first.evaluate("e => { e.open = true; }")
-        assert page.locator(".claims li").all_inner_texts() == [
+        assert [text.split("\n")[0] for text in page.locator(".claims > li").all_inner_texts()] == [
             "supported The parcel takes three days.", "unsupported The parcel is in Nice.",
         ]  # fmt: skip
-        assert page.locator(".claims li.unfound").count() == 1
+        assert page.locator(".claims > li.unfound").count() == 1
+        supported = page.locator(".claims > li").first
+        assert supported.locator(".evidence li").all_inner_texts() == ["three days document 1"]
+        assert page.locator(".said > .evidence").count() == 0  # what stands under a claim is not listed again
         assert axe_findings(page) == []

@@ -94,8 +94,8 @@ class Verdicts {
         ),
       !failed && facts.detail && el("p", { class: "detail", dir: "auto" }, shown(facts.detail)),
       facts.rationale && el("p", { class: "rationale", dir: "auto" }, this.#cited(facts.rationale)),
-      facts.extra?.claims?.length > 0 && claims(facts.extra.claims),
-      facts.evidence?.length > 0 && this.#evidence(facts.evidence),
+      facts.extra?.claims?.length > 0 && this.#claims(facts.extra.claims),
+      this.#evidence(besides(facts.evidence ?? [], facts.extra?.claims ?? [])),
       facts.probabilities && probabilities(facts.probabilities),
       facts.samples?.length > 0 && samples(facts.samples),
       facts.raw &&
@@ -151,18 +151,39 @@ class Verdicts {
     return link(placeAddress(this.dialogue.id, message), { class: "cite", onclick: open }, text);
   }
 
+  /** The cited words, each with the message or the document it names; null where nothing is cited. */
   #evidence(evidence) {
+    if (!evidence?.length) return null;
     return el(
       "ul",
       { class: "evidence" },
-      evidence.map(({ message, quote, found }) =>
+      evidence.map(({ message, document: cited, quote, found }) =>
         el(
           "li",
           { class: found ? null : "unfound" },
           quote && el("q", { dir: "auto" }, shown(quote)),
           quote && " ",
           message !== null && message !== undefined && this.#messageLink(message, `M${message}`),
+          cited !== null && cited !== undefined && `document ${cited}`,
           !found && el("span", { class: "tag bad" }, "not found in the dialogue"),
+        ),
+      ),
+    );
+  }
+
+  /** Every claim of a reply with its verdict and the words cited for it; what is not supported stands out. */
+  #claims(list) {
+    return el(
+      "ol",
+      { class: "claims" },
+      list.map(({ claim, verdict, evidence }) =>
+        el(
+          "li",
+          { class: verdict === "supported" ? null : "unfound", dir: "auto" },
+          el("span", { class: "claim-verdict" }, words(verdict ?? "no verdict")),
+          " ",
+          shown(claim),
+          this.#evidence(evidence),
         ),
       ),
     );
@@ -236,21 +257,11 @@ const probabilities = (levels) =>
     ),
   );
 
-/** Every claim of a reply with its verdict; what is not supported stands out. */
-const claims = (list) =>
-  el(
-    "ol",
-    { class: "claims" },
-    list.map(({ claim, verdict }) =>
-      el(
-        "li",
-        { class: verdict === "supported" ? null : "unfound", dir: "auto" },
-        el("span", { class: "claim-verdict" }, words(verdict ?? "no verdict")),
-        " ",
-        shown(claim),
-      ),
-    ),
-  );
+/** The evidence that does not stand under a claim already. */
+const besides = (evidence, claims) => {
+  const known = new Set(claims.flatMap((one) => one.evidence ?? []).map((piece) => JSON.stringify(piece)));
+  return evidence.filter((piece) => !known.has(JSON.stringify(piece)));
+};
 
 const samples = (list) => {
   const usable = list.filter((sample) => typeof sample !== "object");
