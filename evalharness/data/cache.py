@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from evalharness.core.canonical import Json, canonical_json
+from evalharness.data import cached_outcomes
+from evalharness.data.cached_outcomes import CachedOutcomes, cache_errors
 from evalharness.data.files import private_folder
 from evalharness.data.ledger.schema import WAL_PAGES
-from evalharness.errors import StorageError
 
 _VERSION = 1
 _MAPPED = 1 << 30
@@ -45,13 +46,15 @@ def cache_folder() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class CacheStats:
-    """What the cache holds: entries, bytes on disk, and the times (seconds since 1970) of oldest and newest."""
+    """What the cache holds: entries, bytes on disk, the times (seconds since 1970) of oldest and newest, and outcomes
+    that were read from the entries."""
 
     path: Path
     entries: int
     size: int
     oldest: float | None
     newest: float | None
+    outcomes: int
 
 
 class VerdictCache:
@@ -68,12 +71,13 @@ class VerdictCache:
     def _opened(self) -> sqlite3.Connection:
         db = sqlite3.connect(self.path, timeout=10.0, isolation_level=None, check_same_thread=False)
         try:
-            with _damage(self.path):
+            with cache_errors(self.path):
                 db.execute("PRAGMA journal_mode=WAL")
                 db.execute("PRAGMA synchronous=NORMAL")
                 db.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES}")
                 db.execute(f"PRAGMA mmap_size={_MAPPED}")  # keys are spread over all pages of the file
                 db.execute(_TABLE)
+                db.execute(cached_outcomes.TABLE)
         except BaseException:
             db.close()
             raise
@@ -89,14 +93,19 @@ class VerdictCache:
             self._db = self._opened()
 
     @property
+    def outcomes(self) -> CachedOutcomes:
+        """What was read from the entries."""
+        return CachedOutcomes(self._db, self.path)
+
+    @property
     def empty(self) -> bool:
         """Whether there is no entry."""
-        with _damage(self.path):
+        with cache_errors(self.path):
             return self._db.execute("SELECT 1 FROM verdicts LIMIT 1").fetchone() is None
 
     def get(self, key: str) -> Mapping[str, Any] | None:
         """The entry, or None when it is absent or damaged."""
-        with _damage(self.path):
+        with cache_errors(self.path):
             row = self._db.execute("SELECT value, crc FROM verdicts WHERE key=?", (key,)).fetchone()
         if row is None or row[1] != _crc(key, row[0]):
             return None
@@ -107,7 +116,7 @@ class VerdictCache:
         """Store an entry; a full disk is no reason to stop, so it is ignored here."""
         text = canonical_json(dict(value))
         now = time.time()
-        with _damage(self.path), suppress(sqlite3.OperationalError):
+        with cache_errors(self.path), suppress(sqlite3.OperationalError):
             self._db.execute(
                 "INSERT OR REPLACE INTO verdicts VALUES (?,?,?,?,?)", (key, text, _crc(key, text), now, now)
             )
@@ -118,16 +127,18 @@ class VerdictCache:
             "SELECT count(*), min(made), max(made) FROM verdicts"
         ).fetchone()
         files = (self.path, self.path.with_name(self.path.name + "-wal"))
-        return CacheStats(
-            self.path, entries, sum(f.stat().st_size for f in files if f.exists()), oldest, newest
-        )
+        size = sum(f.stat().st_size for f in files if f.exists())
+        return CacheStats(self.path, entries, size, oldest, newest, self.outcomes.count())
 
     def clear(self) -> int:
         """Remove every entry; returns how many there were."""
         return self._remove("1", ())
 
     def prune(self, *, older_than: float | None = None, max_bytes: int | None = None) -> int:
-        """Remove entries made more than ``older_than`` seconds ago, then the oldest ones beyond ``max_bytes``."""
+        """Remove entries made more than ``older_than`` seconds ago, then the oldest ones beyond ``max_bytes``.
+
+        Outcomes that were read from entries go with them, all: the next run reads those that are left anew.
+        """
         removed = 0
         if older_than is not None:
             removed += self._remove("made < ?", (time.time() - older_than,))
@@ -150,6 +161,7 @@ class VerdictCache:
 
     def _remove(self, condition: str, values: tuple[float, ...]) -> int:
         removed = self._db.execute(f"DELETE FROM verdicts WHERE {condition}", values).rowcount  # noqa: S608
+        self.outcomes.clear()
         self._db.execute("VACUUM")
         return removed
 
@@ -161,18 +173,6 @@ def discard_cache() -> bool:
     for ending in ("", "-wal", "-shm"):
         path.with_name(path.name + ending).unlink(missing_ok=True)
     return existed
-
-
-@contextmanager
-def _damage(path: Path) -> Iterator[None]:
-    """What SQLite says of a damaged or unusable file, as a :class:`StorageError` that names the cache."""
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        raise StorageError(
-            f"the verdict cache {path} can't be used: {error}",
-            fix="Remove it with `evalharness cache clear` (its verdicts will be paid for again), or add --no-cache.",
-        ) from error
 
 
 def _crc(key: str, text: str) -> int:

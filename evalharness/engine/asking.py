@@ -160,6 +160,8 @@ class Asker:
     before_sending: Callable[[], None] | None = None
     sent: bool = False
     _hits: set[str] = field(default_factory=set)
+    _unkept: set[str] = field(default_factory=set)
+    _models: dict[str, str] = field(default_factory=dict)
     _last: tuple[Request, Client, int, str] | None = None
     waiting: bool = False
 
@@ -167,6 +169,21 @@ class Asker:
     def from_cache(self) -> int:
         """How many different replies came from the cache."""
         return len(self._hits)
+
+    @property
+    def lasting(self) -> bool:
+        """Whether there was anything to ask, and every reply is in the verdict cache now."""
+        return bool(self._models) and not self._unkept
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models that have answered, as providers name them."""
+        return tuple(sorted(set(self._models.values())))
+
+    @property
+    def replies(self) -> int:
+        """How many different replies there were."""
+        return len(self._models)
 
     @property
     def secret(self) -> bytes:
@@ -189,9 +206,11 @@ class Asker:
             hit = self._cached(key)
             if hit is not None:
                 return hit
+            self._unkept.add(key)
             if self.desk.shelf is not None:
                 batched = await self._batched(self.desk.shelf, key, client, request, sample, step)
                 if batched is not None:
+                    self._models[key] = batched.model
                     return batched
             if self.desk.offline and client.endpoint:
                 self.fatal = ProviderFault(
@@ -211,6 +230,7 @@ class Asker:
                 self.fatal = log.moved
                 self.desk.limiter(client).end(self.fatal)
                 raise self.fatal
+            self._models[key] = reply.model
             return reply
 
     async def _batched(
@@ -246,6 +266,7 @@ class Asker:
         key = self._key(client, request, sample)
         if key not in self._hits:
             self.desk.cache.put(key, replyjson.to_json(reply))
+            self._unkept.discard(key)
 
     def result(self, scorer: str, rubric: str, criterion: str) -> Result | None:
         """What another scorer of the run said about the item; None where it said nothing."""
@@ -274,6 +295,7 @@ class Asker:
         if self.desk.answering.is_another(self.scorer, reply):
             return None
         self._hits.add(key)
+        self._models[key] = reply.model
         self.desk.cached[self.scorer] = self.desk.cached.get(self.scorer, 0) + 1
         return reply
 

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from evalharness.core.dialogue import Item, Unit
-from evalharness.core.scores import Cause, Failure, Result
+from evalharness.core.scores import Cause, Failure
 from evalharness.data.ledger.store import ItemRef, Ledger, StoredDialogue, decode, encode
 from evalharness.engine.asking import Asker, Desk
 from evalharness.engine.plan import Limits, RunPlan, items_of, needs_of, scorer_key, title
 from evalharness.engine.progress import LaneState, Progress, causes
+from evalharness.engine.remembering import memory_of
 from evalharness.errors import StorageError
 from evalharness.judges.interface import Judge
 from evalharness.judges.steps import lacks_verdict
@@ -128,6 +129,7 @@ class _Lane:
         self._stopped = stopped
         self._name = title(judge.columns)
         self.workers = lane_count(plan, judge)
+        self._memory = memory_of(desk, plan, self.judge)
         self._held: list[tuple[int, int | None, str]] = []
         self._items = pending_items(desk.ledger, plan, judge, self.scorer)
         total = item_count(desk.ledger, plan, judge)
@@ -149,6 +151,8 @@ class _Lane:
                 await self._one(ref, item)
         finally:
             self._commit()
+            if self._memory is not None:
+                self._memory.flush()
 
     def _commit(self) -> None:
         """Store the verdicts that cost nothing."""
@@ -158,8 +162,8 @@ class _Lane:
             self._progress.advance(self._name, len(self._held))
             self._held.clear()
 
-    def _hold(self, ref: ItemRef, results: Sequence[Result]) -> None:
-        self._held.append((ref.seq, ref.turn, encode(results)))
+    def _hold(self, ref: ItemRef, body: str) -> None:
+        self._held.append((ref.seq, ref.turn, body))
         if len(self._held) >= _HELD:
             self._commit()
 
@@ -184,11 +188,14 @@ class _Lane:
             return
         shelf = self._desk.shelf
         failed = causes(results)
+        body = encode(results)
+        if self._memory is not None and asker.lasting and not failed:
+            self._memory.note(ref, body, asker.models, asker.replies)
         if shelf is None and not asker.sent and not failed:
-            self._hold(ref, results)
+            self._hold(ref, body)
             return
         if shelf is None:
-            self._desk.ledger.put(self.scorer, ref, results)
+            self._desk.ledger.put_encoded(self.scorer, [(ref.seq, ref.turn, body)])
         elif asker.waiting:
             shelf.waiting += 1
             return
@@ -251,7 +258,7 @@ def item_count(ledger: Ledger, plan: RunPlan, judge: Judge) -> int:
     """How many items the judge has to judge in all."""
     if judge.unit is Unit.DIALOGUE:
         return ledger.dialogue_count()
-    return sum(stored.facts(plan.turns).turns for block in ledger.dialogue_blocks(_BLOCK) for stored in block)
+    return ledger.turn_count(plan.turns)
 
 
 def ask_again(body: str, retry_failed: bool) -> bool:

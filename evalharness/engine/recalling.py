@@ -1,8 +1,10 @@
-"""Verdicts whose replies are all in the verdict cache, taken from there on every processor before anything is asked.
+"""Verdicts whose replies are all in the verdict cache, taken from there before anything is asked.
 
-A copy of this process (see :mod:`evalharness.engine.forks`) reads the cache and judges as the engine would, save that
-nothing can be sent: an item with a reply that is not in the cache is left to the engine. This process commits what
-comes back. Nothing here is needed for a right result: without it the engine does the same, one after the other.
+What was read from them before comes first (see :mod:`evalharness.engine.remembering`). The rest, where it is much, is
+read on every processor: a copy of this process (see :mod:`evalharness.engine.forks`) reads the cache and judges as the
+engine would, save that nothing can be sent: an item with a reply that is not in the cache is left to the engine. This
+process commits what comes back. Nothing here is needed for a right result: without it the engine does the same, one
+after the other.
 """
 
 from __future__ import annotations
@@ -11,7 +13,6 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import NamedTuple
 
 from evalharness.core.dialogue import Item
@@ -21,8 +22,9 @@ from evalharness.data.ledger.store import ItemRef, StoredDialogue, encode
 from evalharness.engine.asking import Desk, cache_key
 from evalharness.engine.forks import WORTH, Work, can_copy, copies, processors
 from evalharness.engine.judging import item_count, items_left, pending_dialogues
-from evalharness.engine.plan import RunPlan, needs_of, scorer_key, title
+from evalharness.engine.plan import RunPlan, scorer_key, title
 from evalharness.engine.progress import Progress, causes
+from evalharness.engine.remembering import Memory, memory_of
 from evalharness.judges.interface import Judge
 from evalharness.llm import replyjson
 from evalharness.llm.client import Client, ProviderFault, Reply, Request
@@ -46,21 +48,24 @@ class Recalled(NamedTuple):
 
 
 def recall(desk: Desk, plan: RunPlan, progress: Progress, stopped: Callable[[], bool]) -> None:
-    """Commit every outcome that the verdict cache gives, where there is enough to do for it to be worth while."""
+    """Commit every outcome that the verdict cache gives at once."""
     cache = desk.cache
-    if not isinstance(cache, VerdictCache) or not can_copy() or cache.empty:
+    if not isinstance(cache, VerdictCache) or cache.empty:
         return
     for judge in plan.judges:
-        if needs_of(judge) or not any(client.endpoint for client in judge.clients):
-            continue
+        memory = memory_of(desk, plan, judge)
         scorer = desk.ledger.scorer(scorer_key(judge.columns), judge.columns)
-        left = item_count(desk.ledger, plan, judge) - desk.ledger.outcome_count(scorer)
-        if left >= WORTH and not desk.ledger.has_failures(scorer):  # what failed may build on what it has
-            recaller = _Recaller(desk, plan, judge, scorer, cache.path.parent, stopped)
-            with cache.closed():
-                found = recaller.run()
-            if found:
-                progress.note(f"{title(judge.columns)}: {found:,} items judged from the verdict cache")
+        if memory is None or desk.ledger.has_failures(scorer):  # what failed may build on what it has
+            continue
+        found, replies = memory.recall(scorer, desk.answering, stopped)
+        desk.cached[scorer] = desk.cached.get(scorer, 0) + replies
+        if can_copy() and any(client.endpoint for client in judge.clients) and not stopped():
+            left = item_count(desk.ledger, plan, judge) - desk.ledger.outcome_count(scorer)
+            if left >= WORTH:
+                recaller = _Recaller(desk, plan, judge, scorer, memory, cache, stopped)
+                found += recaller.run()
+        if found:
+            progress.note(f"{title(judge.columns)}: {found:,} items judged from the verdict cache")
 
 
 _Pending = tuple[StoredDialogue, frozenset[int | None]]
@@ -74,7 +79,8 @@ class _Recaller:
     plan: RunPlan
     judge: Judge
     scorer: int
-    folder: Path
+    memory: Memory
+    cache: VerdictCache
     stopped: Callable[[], bool]
 
     def run(self) -> int:
@@ -82,7 +88,9 @@ class _Recaller:
         pending = pending_dialogues(self.desk.ledger, self.plan, self.judge, self.scorer)
         total = 0
         while (block := list(islice(pending, _ROUND))) and not self.stopped():
-            found = sum(map(self._commit, self._recalled(block)))
+            with self.cache.closed():
+                found = sum(map(self._commit, self._recalled(block)))
+            self.memory.flush()
             total += found
             if found < len(block) // 2:
                 break
@@ -92,6 +100,8 @@ class _Recaller:
         kept = [row for row in recalled if not self._another(row)]
         with self.desk.ledger.transaction():
             self.desk.ledger.put_encoded(self.scorer, [(row.seq, row.turn, row.body) for row in kept])
+        for row in kept:
+            self.memory.hold(ItemRef(row.seq, row.turn), row.body, row.models, row.replies)
         replies = sum(row.replies for row in kept)
         self.desk.cached[self.scorer] = self.desk.cached.get(self.scorer, 0) + replies
         return len(kept)
@@ -115,7 +125,7 @@ class _Recaller:
         return lambda send: asyncio.run(self._judge_all(block, send))
 
     async def _judge_all(self, block: Sequence[_Pending], send: Callable[[Sequence[Recalled]], None]) -> None:
-        cache = VerdictCache(self.folder)
+        cache = VerdictCache(self.cache.path.parent)
         rows: list[Recalled] = []
         tried = missed = 0
         for stored, done in block:

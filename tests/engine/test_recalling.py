@@ -39,6 +39,7 @@ def _desk(tmp_path: Path, name: str, rows: int) -> Desk:
     for dialogue in dialogues(rows, turns=2):
         ledger.add_dialogue(dialogue, "f", 1)
     cache = VerdictCache(tmp_path / "cache")
+    cache.outcomes.clear()  # what is remembered needs no copies
     return Desk(ledger, cache, LimiterPool(), RetryPolicy(), Budget(Prices()), b"secret")
 
 

@@ -50,9 +50,25 @@ def test_a_damaged_entry_is_asked_again_and_nothing_else(bench: Bench):
     bench.forget()
     cache = VerdictCache()
     cache._db.execute("UPDATE verdicts SET value = value || ' ' WHERE key = (SELECT min(key) FROM verdicts)")
+    cache.outcomes.clear()
     cache.close()
     assert bench.here("second").code == 0
     assert bench.server.count == 1
+    assert (bench.work / "second" / "report.json").read_bytes() == (
+        bench.work / "first" / "report.json"
+    ).read_bytes()
+
+
+@pytest.mark.parametrize("column", ["body", "models", "replies", "turn"])
+def test_a_damaged_outcome_is_read_anew_from_its_verdicts(bench: Bench, column: str):
+    assert bench.here("first").code == 0
+    asked = bench.server.count
+    cache = VerdictCache()
+    assert cache.outcomes.count() == bench.rows
+    cache._db.execute(f"UPDATE outcomes SET {column} = replace({column}, '1', '0')")
+    cache.close()
+    assert bench.here("second").code == 0
+    assert bench.server.count == asked
     assert (bench.work / "second" / "report.json").read_bytes() == (
         bench.work / "first" / "report.json"
     ).read_bytes()

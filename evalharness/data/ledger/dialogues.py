@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from evalharness.core import native
@@ -26,7 +26,6 @@ class Dialogues:
     def add_dialogue(self, dialogue: Dialogue, source: str, line: int) -> None:
         """Store a dialogue; a second one with the same id is an :class:`InputError` that names both places."""
         body = canonical_json(native.to_json(dialogue))
-        self._turns.clear()
         try:
             self._db.execute(
                 "INSERT INTO dialogues (id, cluster, system, source, line, body, hash) VALUES (?,?,?,?,?,?,?)",
@@ -42,12 +41,14 @@ class Dialogues:
             )
         except sqlite3.IntegrityError:
             raise self._duplicate(dialogue.id, source, line) from None
+        for choice in self._turns:
+            self._turns[choice] += len(dialogue.assistant_turns(choice))
 
     def clear_dialogues(self) -> None:
         """Remove what an ingestion that never finished has left."""
-        self._turns.clear()
         self._db.execute("DELETE FROM outcomes")
         self._db.execute("DELETE FROM dialogues")
+        self._turns = dict.fromkeys(TurnChoice, 0)
 
     def begin_follow(self) -> None:
         """Start bringing the dialogues in line with a changed input (inside a transaction)."""
@@ -94,6 +95,21 @@ class Dialogues:
         """The content hash of the stored dialogue with this id, None when there is none."""
         row = self._db.execute("SELECT hash FROM dialogues WHERE id=?", (key_text(dialogue_id),)).fetchone()
         return None if row is None else str(row[0])
+
+    def dialogue_hashes(self, numbers: Iterable[int]) -> dict[int, str]:
+        """The content hashes of dialogues, by their running numbers."""
+        wanted = sorted(numbers)
+        marks = ",".join("?" * len(wanted))
+        return dict(self._db.execute(f"SELECT seq, hash FROM dialogues WHERE seq IN ({marks})", wanted))  # noqa: S608
+
+    def hash_blocks(self, size: int) -> Iterator[list[tuple[int, str]]]:
+        """Running numbers and content hashes of all dialogues in the order they came, at most ``size`` at once."""
+        last = 0
+        while rows := self._db.execute(
+            "SELECT seq, hash FROM dialogues WHERE seq>? ORDER BY seq LIMIT ?", (last, size)
+        ).fetchall():
+            last = rows[-1][0]
+            yield rows
 
     def dialogue_count(self) -> int:
         """How many dialogues are stored."""

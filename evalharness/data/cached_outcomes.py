@@ -1,0 +1,97 @@
+"""Outcomes that were read from cached verdicts, so that a run over the same dialogues need not read them again.
+
+They stand in the file of the verdict cache, by a key of everything that they depend on, and say nothing that the
+verdicts there don't say: losing them costs time. A damaged row is treated as absent.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from evalharness.errors import StorageError
+
+TABLE = (
+    "CREATE TABLE IF NOT EXISTS outcomes (key BLOB NOT NULL, turn INTEGER NOT NULL, body TEXT NOT NULL, "
+    "models TEXT NOT NULL, replies INTEGER NOT NULL, crc INTEGER NOT NULL, UNIQUE (key, turn))"
+)
+_SELECT = "SELECT turn, body, models, replies, crc FROM outcomes WHERE key=?"
+_WHOLE = -1
+
+
+class CachedOutcome(NamedTuple):
+    """The outcome of an item (``turn`` is None for the whole dialogue): its encoded results, the models that had
+    answered, as providers name them, and from how many replies it was read."""
+
+    turn: int | None
+    body: str
+    models: tuple[str, ...]
+    replies: int
+
+
+class CachedOutcomes:
+    """The outcomes in an open verdict cache; a key stands for a judge and a dialogue."""
+
+    def __init__(self, db: sqlite3.Connection, path: Path) -> None:
+        self._db = db
+        self._path = path
+
+    def of(self, key: bytes) -> list[CachedOutcome]:
+        """What is known of a dialogue, without what is damaged."""
+        with cache_errors(self._path):
+            rows = self._db.execute(_SELECT, (key,)).fetchall()
+        return [
+            CachedOutcome(None if turn == _WHOLE else turn, body, tuple(json.loads(models)), replies)
+            for turn, body, models, replies, crc in rows
+            if crc == _crc(key, turn, body, models, replies)
+        ]
+
+    def put(self, rows: Iterable[tuple[bytes, CachedOutcome]]) -> None:
+        """Store outcomes; a full or busy disk is no reason to stop."""
+        with cache_errors(self._path), suppress(sqlite3.OperationalError):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                self._db.executemany(
+                    "INSERT OR REPLACE INTO outcomes VALUES (?,?,?,?,?,?)", map(_stored, rows)
+                )
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+    def count(self) -> int:
+        """How many there are."""
+        return int(self._db.execute("SELECT count(*) FROM outcomes").fetchone()[0])
+
+    def clear(self) -> None:
+        """Remove all of them."""
+        self._db.execute("DELETE FROM outcomes")
+
+
+@contextmanager
+def cache_errors(path: Path) -> Iterator[None]:
+    """What SQLite says of a damaged or unusable file, as a :class:`StorageError` that names the cache."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        raise StorageError(
+            f"the verdict cache {path} can't be used: {error}",
+            fix="Remove it with `evalharness cache clear` (its verdicts will be paid for again), or add --no-cache.",
+        ) from error
+
+
+def _stored(row: tuple[bytes, CachedOutcome]) -> Sequence[object]:
+    key, (turn, body, models, replies) = row
+    at = _WHOLE if turn is None else turn
+    names = json.dumps(models)
+    return key, at, body, names, replies, _crc(key, at, body, names, replies)
+
+
+def _crc(key: bytes, turn: int, body: str, models: str, replies: int) -> int:
+    text = f"{turn},{models},{replies},{body}"
+    return zlib.crc32(text.encode("utf-8", "surrogatepass"), zlib.crc32(key))
