@@ -122,6 +122,7 @@ class Distribution:
 
     def __init__(self, column: Column) -> None:
         self._column = column
+        self._levels = self._points()
         self._counts: Counter[str | float] = Counter()
 
     def add(self, value: float | str) -> None:
@@ -136,7 +137,7 @@ class Distribution:
         if column.levels:
             return tuple(
                 Bin(label, value, value, self._counts[value])
-                for label, value in zip(column.levels, self._points(), strict=True)
+                for label, value in zip(column.levels, self._levels, strict=True)
             )
         return tuple(self._bin(slot) for slot in self._slots())
 
@@ -150,7 +151,11 @@ class Distribution:
     def _slot(self, value: float) -> float:
         column = self._column
         if column.levels:
-            return min(self._points(), key=lambda point: (abs(point - value), -point))
+            return (
+                value
+                if value in self._levels
+                else min(self._levels, key=lambda point: (abs(point - value), -point))
+            )
         if column.low is not None and column.high is not None and math.isfinite(column.high - column.low):
             width = (column.high - column.low) / _BINS
             return column.low + width * min(_BINS - 1, max(0, math.floor((value - column.low) / width)))

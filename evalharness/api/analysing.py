@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +10,7 @@ from evalharness.analysis.slices import FacetCounts, Facets, facets_of
 from evalharness.analysis.types import Analysis, RunFacts
 from evalharness.api.redacting import counts_of
 from evalharness.core.calibration import CalibrationCurve, curve_from_json, match_curves
-from evalharness.core.dialogue import TurnChoice, Unit
+from evalharness.core.dialogue import TurnChoice, Unit, system_of
 from evalharness.core.metric import CorpusMetric, Metric
 from evalharness.core.scores import Column
 from evalharness.data.ledger.damage import damaged
@@ -33,15 +32,18 @@ class Census:
 def take_census(ledger: Ledger, turns: TurnChoice) -> Census:
     """Count what there is to score."""
     dialogues = items = 0
+    counted = ledger.counted_turns(turns)
     systems: set[str] = set()
     facets = FacetCounts()
     for block in ledger.dialogue_blocks(500):
         for stored in block:
             dialogues += 1
-            facts = stored.facts(turns)
-            items += facts.turns
-            systems.add(facts.system)
-            facets.add(facts.metadata)
+            if counted is None:
+                items += stored.turns(turns)
+            metadata = stored.metadata()
+            systems.add(system_of(metadata))
+            facets.add(metadata)
+    items = items if counted is None else counted
     return Census(dialogues, items, ledger.group_count(), tuple(sorted(systems - {""})), facets.keys())
 
 
@@ -54,7 +56,7 @@ def slicer(keys: Sequence[str]) -> Slicer:
     wanted = frozenset(keys)
 
     def slices(stored: StoredDialogue) -> Facets:
-        found = facets_of(json.loads(stored.body).get("metadata", {}))
+        found = facets_of(stored.metadata())
         return tuple(facet for facet in found if facet[0] in wanted)
 
     return slices

@@ -41,7 +41,9 @@ def stats(json: bool) -> None:
         return
     click.echo(f"{found.path}\n{found.entries:,} verdicts, {found.size / (1 << 20):.1f} MiB")
     if found.outcomes:
-        click.echo(f"{found.outcomes:,} outcomes were read from them, for the next run over the same dialogues")
+        click.echo(
+            f"{found.outcomes:,} outcomes were read from them, for the next run over the same dialogues"
+        )
     if found.oldest is not None:
         click.echo(f"the oldest is {(time.time() - found.oldest) / _DAY:.1f} days old")
 

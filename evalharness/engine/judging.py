@@ -242,7 +242,7 @@ def pending_dialogues(
 
 
 def _items_in(stored: StoredDialogue, judge: Judge, plan: RunPlan) -> int:
-    return 1 if judge.unit is Unit.DIALOGUE else stored.facts(plan.turns).turns
+    return 1 if judge.unit is Unit.DIALOGUE else stored.turns(plan.turns)
 
 
 def items_left(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from json.encoder import encode_basestring_ascii as _quoted
@@ -132,21 +131,21 @@ class OutcomeTables:
     ) -> None:
         self._columns = columns
         self._curves = curves
-        self._line = _CsvLine()
         self._fixed = {
             number: [
-                (
-                    f'"scorer": {_quoted(c.scorer)}, "rubric": {_quoted(c.rubric) if c.rubric else "null"}, '
-                    f'"criterion": {_quoted(c.criterion)}, ',
-                    f', "signature": {_quoted(c.signature)}',
-                )
+                f'"scorer": {_quoted(c.scorer)}, "rubric": {_quoted(c.rubric) if c.rubric else "null"}, '
+                f'"criterion": {_quoted(c.criterion)}, '
                 for c in of_scorer
             ]
             for number, of_scorer in columns.items()
         }
         self._names = {
             number: [
-                [csv_cell(text) for text in (c.scorer, c.rubric, c.criterion, c.signature)] for c in of_scorer
+                (
+                    _csv_row([csv_cell(text) for text in (c.scorer, c.rubric, c.criterion)]),
+                    _csv_quoted(csv_cell(c.signature)),
+                )
+                for c in of_scorer
             ]
             for number, of_scorer in columns.items()
         }
@@ -163,45 +162,37 @@ class OutcomeTables:
             f'"group": {_quoted(row.cluster)}, "system": {_quoted(row.system) if row.system else "null"}, '
         )
         columns, fixed = self._columns[row.scorer], self._fixed[row.scorer]
-        for column, (names, end), result, known in zip(columns, fixed, row.results, facts, strict=True):
-            said = _ENCODER.encode({name: known.get(name) for name in _ABSENT})
-            more = {name: fact for name, fact in known.items() if name not in _ABSENT}
+        for column, names, result, known in zip(columns, fixed, row.results, facts, strict=True):
+            said = {"status": status_of(result), **_ABSENT, "signature": column.signature, **known}
             if self._curves and column in self._curves:
-                more["calibrated"] = _calibrated(self._curves[column], result)
-            extra = f", {_ENCODER.encode(more)[1:-1]}" if more else ""
-            yield f'{place}{names}"status": "{status_of(result)}", {said[1:-1]}{end}{extra}}}\n'
+                said["calibrated"] = _calibrated(self._curves[column], result)
+            yield f"{place}{names}{_ENCODER.encode(said)[1:]}\n"
 
     def csv_head(self) -> str:
         """The first line."""
-        return self._line.of((*_CSV_FIELDS, "calibrated") if self._curves else _CSV_FIELDS)
+        return _csv_row((*_CSV_FIELDS, "calibrated") if self._curves else _CSV_FIELDS) + "\r\n"
 
     def csv_lines(self, row: OutcomeRow, facts: Iterable[Mapping[str, Json]]) -> Iterator[str]:
         """One line for each result of a row."""
-        place = [csv_cell(cell) for cell in (row.dialogue, row.turn, row.cluster, row.system)]
+        place = _csv_row([csv_cell(cell) for cell in (row.dialogue, row.turn, row.cluster, row.system)])
         columns, names = self._columns[row.scorer], self._names[row.scorer]
         for column, named, result, known in zip(columns, names, row.results, facts, strict=True):
-            scorer, rubric, criterion, signature = named
-            found = [csv_cell(known.get(name)) for name in ("value", "cause", "rationale")]
-            cells = [*place, scorer, rubric, criterion, status_of(result), *found, signature]
+            scorer, signature = named
+            found = _csv_row([csv_cell(known.get(name)) for name in ("value", "cause", "rationale")])
+            last = ""
             if self._curves:
-                cells.append(
-                    csv_cell(_calibrated(self._curves[column], result) if column in self._curves else None)
-                )
-            yield self._line.of(cells)
+                curve = self._curves.get(column)
+                last = "," + csv_cell(None if curve is None else _calibrated(curve, result))
+            yield f"{place},{scorer},{status_of(result)},{found},{signature}{last}\r\n"
 
 
-class _CsvLine:
-    """Writes one line at a time; the writer of :mod:`csv` gives back what it wrote where its file does."""
+def _csv_row(cells: Iterable[str]) -> str:
+    """Cells as CSV (RFC 4180), without the end of the line."""
+    return ",".join(map(_csv_quoted, cells))
 
-    def __init__(self) -> None:
-        self._writer = csv.writer(self, lineterminator="\r\n")
 
-    @staticmethod
-    def write(line: str) -> str:
-        """What the writer calls."""
-        return line
-
-    def of(self, cells: Iterable[str]) -> str:
-        """The line of these cells."""
-        line: str = self._writer.writerow(cells)
-        return line
+def _csv_quoted(cell: str) -> str:
+    """A cell in quotes where it needs them."""
+    if "," in cell or '"' in cell or "\n" in cell or "\r" in cell:
+        return '"' + cell.replace('"', '""') + '"'
+    return cell

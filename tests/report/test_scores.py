@@ -13,7 +13,7 @@ from evalharness.core.dialogue import Unit
 from evalharness.core.scores import Cause, Column, Evidence, Failure, Result, Score, Skip, SkipReason
 from evalharness.data.ledger.store import OutcomeRow
 from evalharness.report.safe import csv_cell
-from evalharness.report.scores import OutcomeTables, outcome_json, outcome_lines
+from evalharness.report.scores import OutcomeTables, outcome_json, outcome_lines, result_facts
 
 texts = st.text(max_size=12) | st.sampled_from(
     ["=1+1", " =x", "  ", "\t@", "－5", "a,b", 'say "hi"', "1\n2", "é\u202e"]
@@ -65,6 +65,16 @@ def test_both_tables_of_a_row_are_those_of_each(drawn: tuple[OutcomeRow, tuple[C
     read = list(csv.DictReader(io.StringIO(tables.csv_head() + as_csv, newline="")))
     assert [cells["signature"] for cells in read] == [csv_cell(column.signature) for column in of_scorer]
     assert [cells["dialogue"] for cells in read] == [csv_cell(row.dialogue)] * len(of_scorer)
+
+
+@given(outcomes())
+def test_the_table_is_what_the_csv_module_writes(drawn: tuple[OutcomeRow, tuple[Column, ...]]):
+    row, of_scorer = drawn
+    tables = OutcomeTables({7: of_scorer})
+    text = tables.csv_head() + "".join(tables.csv_lines(row, map(result_facts, row.results)))
+    again = io.StringIO(newline="")
+    csv.writer(again, lineterminator="\r\n").writerows(csv.reader(io.StringIO(text, newline="")))
+    assert text == again.getvalue()
 
 
 @given(st.text(st.characters(max_codepoint=126, min_codepoint=32), max_size=8))

@@ -124,8 +124,12 @@ class Dialogues:
         """How many turns there are to score; counted once for what is stored."""
         if choice not in self._turns:
             blocks = self.dialogue_blocks(_BLOCK)
-            self._turns[choice] = sum(stored.facts(choice).turns for block in blocks for stored in block)
+            self._turns[choice] = sum(stored.turns(choice) for block in blocks for stored in block)
         return self._turns[choice]
+
+    def counted_turns(self, choice: TurnChoice) -> int | None:
+        """The same where it has been counted already, None where not."""
+        return self._turns.get(choice)
 
     def dialogue_blocks(self, size: int) -> Iterator[list[StoredDialogue]]:
         """All dialogues in the order they came, in blocks of at most ``size``; damage is a StorageError."""

@@ -12,21 +12,12 @@ from typing import Any
 
 from evalharness.core import native, scorejson
 from evalharness.core.canonical import sha256_text
-from evalharness.core.dialogue import Dialogue, TurnChoice, Unit, system_of
+from evalharness.core.dialogue import Dialogue, TurnChoice, Unit
 from evalharness.core.scores import Column, Result
 from evalharness.data.ledger import schema
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
-
-
-@dataclass(frozen=True, slots=True)
-class DialogueFacts:
-    """What is counted of a dialogue: its turns to score, the system that spoke, and its metadata."""
-
-    turns: int
-    system: str
-    metadata: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +33,20 @@ class StoredDialogue:
         """The dialogue itself."""
         return native.from_json(json.loads(self.body))
 
-    def facts(self, choice: TurnChoice) -> DialogueFacts:
-        """What :meth:`load` would tell of it, without making the dialogue; turns are those to score."""
-        raw = json.loads(self.body)
-        own = [m for m in raw["messages"] if m["role"] == "assistant" and not m.get("given")]
+    def turns(self, choice: TurnChoice) -> int:
+        """How many turns there are to score, without making the dialogue."""
+        messages = json.loads(self.body)["messages"]
+        own = [m for m in messages if m["role"] == "assistant" and not m.get("given")]
         if choice is TurnChoice.REFERENCED:
             own = [m for m in own if m.get("references")]
-        metadata = raw.get("metadata", {})
-        return DialogueFacts(
-            turns=min(1, len(own)) if choice is TurnChoice.LAST else len(own),
-            system=system_of(metadata),
-            metadata=metadata,
-        )
+        return min(1, len(own)) if choice is TurnChoice.LAST else len(own)
+
+    def metadata(self) -> Mapping[str, Any]:
+        """The dialogue's metadata, without making the dialogue."""
+        if '"metadata":' not in self.body:
+            return {}
+        found: Mapping[str, Any] = json.loads(self.body).get("metadata", {})
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,8 +32,9 @@ REASONS = tuple(reason.value for reason in SkipReason)
 WHOLE = -1
 _SNIPPET = 90
 _EXACT_DIGITS = 15
-_OTHERWISE = re.compile(r"[0-9]{15}|\\u")
-"""What stored text writes otherwise than the page: numbers with too many digits, and characters as escapes."""
+_LONG_NUMBER = re.compile(r"[0-9]{15}")
+_HIDING = ("\\u", "\\b", "\\f", "\\r", "\u007f")
+"""What stands in stored text (ASCII, JSON) for every character that could hide or reorder text."""
 
 
 class Flag(IntFlag):
@@ -81,9 +82,10 @@ class Entry:
 
 def make_entry(order: int, joined: Joined, columns: ColumnSet, marks: Marks = NO_MARKS) -> Entry:
     """The entry of a dialogue; ``order`` is its place among all dialogues."""
-    raw = json.loads(joined.stored.body, parse_int=_exact_int)
+    body = joined.stored.body
+    raw = _EXACT.decode(body)
     items = _items(joined, columns)
-    flags = _flags(raw)
+    flags = _flags(raw, hiding=any(mark in body for mark in _HIDING))
     index: list[Json] = [
         raw["id"],
         raw.get("group", ""),
@@ -98,7 +100,7 @@ def make_entry(order: int, joined: Joined, columns: ColumnSet, marks: Marks = NO
         order=order,
         source=joined.stored.source,
         index=island_json(index),
-        record=_record(joined.stored.body, raw, list(_facts(items))),
+        record=_record(body, raw, list(_facts(items))),
         facets=_facets(raw),
         turns=sum(turn != WHOLE for turn, _ in items),
         flags=flags,
@@ -106,21 +108,25 @@ def make_entry(order: int, joined: Joined, columns: ColumnSet, marks: Marks = NO
 
 
 def _record(body: str, raw: Mapping[str, Any], facts: list[Json]) -> str:
-    """The record of a dialogue. Stored text that says the same byte for byte is taken as it stands."""
-    if _OTHERWISE.search(body) is None:
+    """The record of a dialogue. Stored text that says the same byte for byte is taken as it stands: the page writes
+    numbers with too many digits and characters that stand as escapes otherwise."""
+    if "\\u" not in body and _LONG_NUMBER.search(body) is None:
         return island_text(f'{{"d":{body},"o":{island_json(facts)}}}')
     return island_json({"d": raw, "o": facts})
 
 
 def reading_text(body: str, turn: int | None) -> tuple[str, str]:
     """A dialogue's id and the start of the turn (or of the dialogue) to recognise it by."""
-    raw = json.loads(body, parse_int=_exact_int)
+    raw = _EXACT.decode(body)
     return raw["id"], _title(raw) if turn is None else _snippet(raw["messages"][turn])
 
 
 def _exact_int(digits: str) -> int | str:
     """Integers that a double can't hold stay text, so that the page shows every digit."""
     return int(digits) if len(digits) <= _EXACT_DIGITS else digits
+
+
+_EXACT = json.JSONDecoder(parse_int=_exact_int)
 
 
 Items = list[tuple[int, dict[int, Result]]]
@@ -192,9 +198,10 @@ def _facts(items: Items) -> Iterator[Json]:
                 yield [place, column, facts]
 
 
-def _flags(raw: Mapping[str, Any]) -> Flag:
+def _flags(raw: Mapping[str, Any], *, hiding: bool) -> Flag:
+    """The flags of a dialogue; ``hiding`` is False where nothing in it can be invisible."""
     flags = Flag(0)
-    if has_invisible(raw["id"]) or any(has_invisible(message["content"]) for message in raw["messages"]):
+    if hiding and any(map(has_invisible, (raw["id"], *(message["content"] for message in raw["messages"])))):
         flags |= Flag.INVISIBLE
     if raw.get("id_is_hash"):
         flags |= Flag.HASHED_ID
