@@ -46,14 +46,15 @@ MUTANTS = (
            "token: int = asker.desk.ledger.begin_attempt(", "token: int = (lambda *a, **k: 0)(",
            (f"{R}/test_faults.py::test_mixed_faults_leave_the_report_byte_equal",)),
     Mutant("outcome committed before the next item", "engine/judging.py",
-           "        if shelf is None:\n            self._desk.ledger.put(self.scorer, ref, results)\n",
-           "        if shelf is None:\n"
-           "            self._held = [*getattr(self, '_held', []), (ref, results)]\n"
-           "            if len(self._held) >= 4:\n"
-           "                for held in self._held:\n"
-           "                    self._desk.ledger.put(self.scorer, *held)\n"
-           "                self._held = []\n",
+           "            self._desk.ledger.put_body(self.scorer, ref, body)\n",
+           "            self._late = [*getattr(self, '_late', []), (ref, body)]\n"
+           "            if len(self._late) >= 4:\n"
+           "                for late in self._late:\n"
+           "                    self._desk.ledger.put_body(self.scorer, *late)\n"
+           "                self._late = []\n",
            (f"{R}/test_killed.py",)),
+    Mutant("nothing is sent before its record is committed", "llm/retry.py",
+           "            await log.recorded()\n", "", ("tests/engine/test_judging.py",)),
     Mutant("lock on the run folder", "data/lock.py", "fcntl.LOCK_EX | fcntl.LOCK_NB", "fcntl.LOCK_SH | fcntl.LOCK_NB",
            (f"{R}/test_resume.py::test_a_second_process_is_refused_and_a_dead_one_leaves_no_lock",)),
     Mutant("checksum of outcomes", "data/ledger/schema.py", 'f"{dialogue},{turn},{scorer},{body}".encode()', 'b""',

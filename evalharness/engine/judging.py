@@ -195,7 +195,8 @@ class _Lane:
             self._hold(ref, body)
             return
         if shelf is None:
-            self._desk.ledger.put_encoded(self.scorer, [(ref.seq, ref.turn, body)])
+            self._desk.ledger.put_body(self.scorer, ref, body)
+            await self._desk.ledger.committed()
         elif asker.waiting:
             shelf.waiting += 1
             return

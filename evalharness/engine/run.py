@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import sys
 import threading
@@ -68,13 +69,33 @@ def execute(
     if not interrupt() and plan.judges:
         clients = [client for judge in plan.judges for client in judge.clients]
         work = (
-            run_judges(desk, plan, progress, interrupt)
+            _grouped(ledger, run_judges(desk, plan, progress, interrupt))
             if batches is None
             else run_batched(desk, plan, progress, interrupt, batches)
         )
         stopped = _run_async(_judging(work, desk, clients, progress, interrupt))
     waiting = 0 if desk.shelf is None else desk.shelf.waiting
     return Finished(() if interrupt() else stopped, interrupt.signal, waiting)
+
+
+async def _grouped(
+    ledger: Ledger, work: Coroutine[object, object, tuple[Stopped, ...]]
+) -> tuple[Stopped, ...]:
+    with ledger.grouped(), _settled_objects():
+        return await work
+
+
+@contextmanager
+def _settled_objects() -> Iterator[None]:
+    """What is in memory before the judging (modules, the plan) outlives it: the garbage collector leaves it alone.
+
+    Walking it again and again would take a tenth of the processor's time.
+    """
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def run_asking(

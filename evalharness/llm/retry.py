@@ -37,6 +37,10 @@ class AttemptLog(Protocol):
         """Record attempt ``number`` (from 1) before anything is sent; returns a token for :meth:`end`."""
         ...
 
+    async def recorded(self) -> None:
+        """Wait until what was begun is stored for good: nothing is sent before."""
+        ...
+
     def end(self, token: int, outcome: Reply | ProviderFault) -> None:
         """Record how the attempt ended."""
         ...
@@ -48,6 +52,9 @@ class NoLog:
     def begin(self, number: int) -> int:
         """The number itself."""
         return number
+
+    async def recorded(self) -> None:
+        """At once."""
 
     def end(self, token: int, outcome: Reply | ProviderFault) -> None:
         """Ignore."""
@@ -114,6 +121,7 @@ async def _attempt(
     try:
         token = log.begin(number)
         try:
+            await log.recorded()
             outcome = await _complete(client, request, seconds)
         except BaseException:
             log.end(token, _given_up())

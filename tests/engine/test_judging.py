@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,8 +18,9 @@ from evalharness.engine.budget import Budget
 from evalharness.engine.judging import Stopped, run_judges
 from evalharness.engine.plan import Limits, RunPlan
 from evalharness.engine.progress import Silent
+from evalharness.engine.run import execute
 from evalharness.llm.backoff import Backoff
-from evalharness.llm.client import ProviderFault
+from evalharness.llm.client import ProviderFault, Reply, Request
 from evalharness.llm.pricing import Prices
 from evalharness.llm.retry import RetryPolicy
 from evalharness.llm.throttle import LimiterPool
@@ -64,6 +67,26 @@ def test_every_item_is_judged_once_and_committed(ledger: Ledger):
     assert len(client.calls) == 12
     totals = ledger.attempt_totals()
     assert [(t.state, t.attempts, t.input_tokens) for t in totals] == [("ok", 12, 120)]
+
+
+def test_nothing_is_sent_before_its_record_is_stored_for_good(ledger: Ledger):
+    """In the whole engine, where writes that come close together are committed together."""
+    seen: list[tuple[int, int]] = []
+
+    class Watching(FakeClient):
+        async def complete(self, request: Request) -> Reply:
+            with closing(sqlite3.connect(ledger.path)) as other:  # what is there if this process dies now
+                (begun,) = other.execute("SELECT count(*) FROM attempts").fetchone()
+            seen.append((begun, len(self.calls) + 1))
+            return await super().complete(request)
+
+    client = Watching()
+    desk = Desk(ledger, None, LimiterPool(), NO_WAIT, Budget(Prices()), b"secret")
+    plan = RunPlan(judges=(FakeJudge(client),), limits=Limits(concurrency=4))
+    assert execute(ledger, desk, plan, Silent()).complete
+    assert len(seen) == 12
+    assert all(begun >= sent for begun, sent in seen)
+    assert _values(ledger) == [4.0] * 12
 
 
 def test_a_second_run_asks_nothing(ledger: Ledger):

@@ -14,6 +14,7 @@ from evalharness.cli.outcome import guarded
 from evalharness.data import files
 from evalharness.data.cache import VerdictCache
 from evalharness.data.ledger.batches import BatchStore
+from evalharness.data.ledger.grouping import Group
 from evalharness.data.ledger.store import Ledger
 from evalharness.engine import batch_collect, batch_submit
 
@@ -25,8 +26,10 @@ POINTS: dict[str, tuple[Any, str, bool]] = {
     "before_end": (Ledger, "end_attempt", True),
     "after_end": (Ledger, "end_attempt", False),
     "after_cache": (VerdictCache, "put", False),
-    "before_outcome": (Ledger, "put", True),
-    "after_outcome": (Ledger, "put", False),
+    "before_outcome": (Ledger, "put_body", True),
+    "after_outcome": (Ledger, "put_body", False),
+    "before_commit": (Group, "commit", True),
+    "after_commit": (Group, "commit", False),
     "before_outputs": (scoring, "write_outputs", True),
     "between_outputs": (rendering, "write_text", False),
     "before_replace": (files.os, "replace", True),
@@ -47,7 +50,7 @@ BATCH_POINTS: dict[str, tuple[Any, str, bool]] = {
     "while_collecting": (BatchStore, "_settle", False),
     "after_collected": (BatchStore, "end", False),
     "before_closing": (BatchStore, "close", True),
-    "after_judged": (Ledger, "put", False),
+    "after_judged": (Ledger, "put_body", False),
 }
 """The same for runs by batches."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from evalharness.data.ledger.damage import storage_errors
+from evalharness.data.ledger.grouping import Group
 from evalharness.data.ledger.rows import AttemptTotals, ItemRef, stored_turn
 
 
@@ -16,11 +17,17 @@ class Attempts:
 
     path: Path
     _db: sqlite3.Connection
+    _group: Group | None
 
     def begin_attempt(
         self, scorer: int, item: ItemRef, *, sample: int, step: str, request: str, possible: float | None
     ) -> int:
-        """Record an attempt before it is sent, with the most that it can cost (USD); returns its number."""
+        """Record an attempt before it is sent, with the most that it can cost (USD); returns its number.
+
+        Inside ``grouped`` it is stored for good when ``committed`` returns, else at once.
+        """
+        if self._group is not None:
+            self._group.join()
         with storage_errors(self.path):
             cursor = self._db.execute(
                 "INSERT INTO attempts (scorer, dialogue, turn, sample, step, request, started, possible, state) "
@@ -32,6 +39,8 @@ class Attempts:
     def end_attempt(self, number: int, **facts: Any) -> None:
         """Record how an attempt ended: ``state`` (``ok``, ``fault``, ``unknown``), tokens, cost, seconds, cause."""
         names = ", ".join(f"{name}=?" for name in facts)
+        if self._group is not None:
+            self._group.join()
         with storage_errors(self.path):
             self._db.execute(f"UPDATE attempts SET {names} WHERE no=?", (*facts.values(), number))  # noqa: S608
 

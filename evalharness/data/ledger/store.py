@@ -5,6 +5,7 @@ One process at a time holds a ledger open for writing (see ``data.lock``); withi
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import secrets
@@ -26,6 +27,7 @@ from evalharness.data.ledger.attempts import Attempts
 from evalharness.data.ledger.batches import BatchStore
 from evalharness.data.ledger.damage import damaged, database_error, storage_errors
 from evalharness.data.ledger.dialogues import Dialogues
+from evalharness.data.ledger.grouping import Group
 from evalharness.data.ledger.rows import (
     AttemptTotals,
     ItemRef,
@@ -52,6 +54,7 @@ class Ledger(Dialogues, Attempts):
     def __init__(self, path: Path) -> None:
         self.path = path
         self._turns: dict[TurnChoice, int] = {}
+        self._group: Group | None = None
         self._open()
 
     def _open(self) -> None:
@@ -85,6 +88,8 @@ class Ledger(Dialogues, Attempts):
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All writes inside are committed together, or none; a full or read-only disk is a StorageError."""
+        if self._group is not None:
+            self._group.commit()
         with storage_errors(self.path):
             self._db.execute("BEGIN IMMEDIATE")
             try:
@@ -93,6 +98,25 @@ class Ledger(Dialogues, Attempts):
                 self._db.execute("ROLLBACK")
                 raise
             self._db.execute("COMMIT")
+
+    @contextmanager
+    def grouped(self) -> Iterator[None]:
+        """Inside, in a running event loop, attempts and single outcomes that come close together are committed as one.
+
+        See :mod:`evalharness.data.ledger.grouping`. The last of them are committed at the end; a StorageError where
+        that fails.
+        """
+        self._group = group = Group(self._db, self.path, asyncio.get_running_loop())
+        try:
+            yield
+        finally:
+            self._group = None
+            group.commit()
+
+    async def committed(self) -> None:
+        """Wait until everything that was written is stored for good: at once but inside :meth:`grouped`."""
+        if self._group is not None:
+            await self._group.committed()
 
     def writing(self) -> AbstractContextManager[None]:
         """Around single writes: a full or read-only disk is a StorageError."""
@@ -149,8 +173,15 @@ class Ledger(Dialogues, Attempts):
         return dict(self._db.execute("SELECT key, no FROM scorers ORDER BY no"))
 
     def put(self, scorer: int, item: ItemRef, results: Sequence[Result]) -> None:
-        """Store one outcome; it is committed (or part of the open transaction) when this returns."""
-        self.put_encoded(scorer, [(item.seq, item.turn, encode(results))])
+        """Store one outcome; see :meth:`put_body` for when it is committed."""
+        self.put_body(scorer, item, encode(results))
+
+    def put_body(self, scorer: int, item: ItemRef, body: str) -> None:
+        """Store one outcome, encoded already. It is committed (or part of the open transaction) when this returns;
+        inside :meth:`grouped` when :meth:`committed` does."""
+        if self._group is not None and not self._db.in_transaction:
+            self._group.join()
+        self.put_encoded(scorer, [(item.seq, item.turn, body)])
 
     def put_encoded(self, scorer: int, rows: Iterable[tuple[int, int | None, str]]) -> None:
         """Store many outcomes (dialogue number, turn, encoded results) of one scorer."""
