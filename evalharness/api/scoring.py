@@ -296,10 +296,11 @@ def make_budget(ledger: Ledger, plan: RunPlan, job: ScoreJob) -> Budget:
     """The limits of the run, with what earlier processes spent; an unpriced model under a limit is an error."""
     prices = Prices.from_settings(job.prices)
     limits = plan.limits
-    if limits.max_cost is not None:
-        for judge in plan.judges:
-            for client in judge.clients:
+    for judge in plan.judges:
+        for client in judge.clients:
+            if limits.max_cost is not None:
                 check_priced(prices, client)
+            prices.knows(client)  # reads the price list now, not while requests are in flight
     totals = ledger.attempt_totals()
     spent = sum(row.cost if row.cost is not None else (row.possible or 0.0) for row in totals)
     failures = None
