@@ -7,9 +7,9 @@ from pathlib import Path
 
 from evalharness.api.audit_material import ORIGINAL
 from evalharness.api.folder import RunFolder, open_run
-from evalharness.audit.effects import number_of
 from evalharness.audit.findings import measure_of
 from evalharness.audit.types import Measure
+from evalharness.audit.values import number_of
 from evalharness.core.native import to_json
 from evalharness.core.scores import Column, Result
 from evalharness.errors import UsageError

@@ -182,7 +182,7 @@ def _audit(job: AuditJob, prepared: _Prepared, folder: Path, runs: Mapping[str, 
         groups=len({item.group for item in usual}),
         margin=job.margin,
         effects=tuple(
-            _effects(job, judged, usual, list(undefended.values()), {name for name, _ in prepared.missing})
+            _effects(job, columns, usual, list(undefended.values()), {name for name, _ in prepared.missing})
         ),
         stability=tuple(stability_of(column, place, usual) for place, column in named),
         spread=tuple(spread_of(column, place, usual) for place, column in named),
@@ -246,7 +246,7 @@ def _not_measured(job: AuditJob) -> Iterator[tuple[str, str]]:
 
 def _effects(
     job: AuditJob,
-    judged: Sequence[tuple[int, Column]],
+    columns: Sequence[Column],
     usual: Sequence[Judged],
     undefended: Sequence[Judged],
     missing: set[str],
@@ -254,7 +254,9 @@ def _effects(
     for probe in chosen_probes(job):
         if probe.name not in missing:
             items = undefended if probe.kind is Kind.UNDEFENDED else usual
-            yield from (effect_of(probe, column, place, items, job.margin) for place, column in judged)
+            for place, column in enumerate(columns):
+                if not column.nominal:
+                    yield effect_of(probe, column, place, items, job.margin, columns)
 
 
 def _saved(judged: Sequence[tuple[int, Column]], items: Sequence[tuple[Judged, Judged]]) -> Iterator[Saved]:

@@ -15,10 +15,12 @@ from itertools import pairwise
 
 import numpy as np
 
-from evalharness.audit.findings import FEWEST_GROUPS, bias_finding
+from evalharness.audit.findings import bias_finding
+from evalharness.audit.flips import flips_of
 from evalharness.audit.probes import BY_NAME, Kind, Probe
-from evalharness.audit.types import Effect, Finding, Saved, Severity, Spread, Stability
-from evalharness.core.rubric import PassRule
+from evalharness.audit.settling import FEWEST_GROUPS, open_bias, open_fall
+from evalharness.audit.types import Effect, Finding, Open, Saved, Severity, Spread, Stability
+from evalharness.audit.values import number_of
 from evalharness.core.scores import Column, Failure, Result, Score
 from evalharness.stats.clustered import mean_interval
 from evalharness.stats.estimate import Estimate, undefined
@@ -35,8 +37,18 @@ class Judged:
     changed: Mapping[str, Sequence[Result]]
 
 
-def effect_of(probe: Probe, column: Column, place: int, items: Sequence[Judged], margin: float) -> Effect:
-    """The effect of a probe on the criterion at ``place``; ``margin`` is a share of the scale's range."""
+def effect_of(
+    probe: Probe,
+    column: Column,
+    place: int,
+    items: Sequence[Judged],
+    margin: float,
+    columns: Sequence[Column] = (),
+) -> Effect:
+    """The effect of a probe on the criterion at ``place``; ``margin`` is a share of the scale's range.
+
+    ``columns`` are those of the results: what an overall passes by is made of them.
+    """
     pairs = [
         (i.group, i.original[place], i.changed[probe.name][place]) for i in items if probe.name in i.changed
     ]
@@ -50,18 +62,25 @@ def effect_of(probe: Probe, column: Column, place: int, items: Sequence[Judged],
     shift = _mean(shifts, [g for g, _, _ in known])
     span = _range(column)
     finding, words = _judged(probe.kind, shift, margin * span)
+    both = [(i.group, i.original, i.changed[probe.name]) for i in items if probe.name in i.changed]
     return Effect(
         probe=probe.name,
         criterion=column.criterion,
         shift=shift,
         share=None if shift.value is None else shift.value / span,
-        flips=_flips(column, known),
+        flips=flips_of(column, place, columns, both),
         pairs=len(known),
         failed=failed,
         finding=finding,
         words=words,
         skipped=skipped,
+        open=_open(probe.kind, finding, shift, margin * span),
     )
+
+
+def _open(kind: Kind, finding: Finding, shift: Estimate, margin: float) -> Open | None:
+    ask = open_fall if kind is Kind.SENSITIVITY else open_bias
+    return ask(finding, shift, margin)
 
 
 def _judged(kind: Kind, shift: Estimate, margin: float) -> tuple[Finding, str]:
@@ -175,22 +194,8 @@ def _mean(values: np.ndarray, groups: Sequence[str]) -> Estimate:
     return mean_interval(values, codes)
 
 
-def number_of(result: Result) -> float | None:
-    """The value of a score as a number; None for failures, skips and named levels."""
-    if not isinstance(result, Score) or isinstance(result.value, str):
-        return None
-    return float(result.value)
-
-
 def _range(column: Column) -> float:
     """The range of the scale; 1 where it has none, so that shifts stand in its own units."""
     if column.low is None or column.high is None or column.high <= column.low:
         return 1.0
     return column.high - column.low
-
-
-def _flips(column: Column, known: Sequence[tuple[str, float, float]]) -> float | None:
-    if column.passes is None or not known:
-        return None
-    rule = PassRule.parse(column.passes)
-    return sum(rule(a) != rule(b) for _, a, b in known) / len(known)

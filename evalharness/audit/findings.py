@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
+from evalharness.audit.settling import FEWEST_GROUPS, open_bias
 from evalharness.audit.types import Finding, Measure
 from evalharness.stats.estimate import Estimate
-
-FEWEST_GROUPS = 8
-"""Below this an interval is too rough to rest a finding on, above all where all differences happen to be equal."""
 
 
 def bias_finding(estimate: Estimate, margin: float, neutral: float = 0.0) -> Finding:
@@ -45,6 +43,7 @@ def measure_of(
         words = up if estimate.value > neutral else down
     else:
         words = "no effect beyond the margin" if finding is Finding.OK else "an effect is not ruled out"
+    question = open_bias(finding, estimate, margin, neutral)
     return Measure(
-        name, criterion, estimate, neutral, margin, unit, finding, words, judge, beside, beside_what
+        name, criterion, estimate, neutral, margin, unit, finding, words, judge, beside, beside_what, question
     )

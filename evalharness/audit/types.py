@@ -21,23 +21,40 @@ class Finding(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Open:
+    """Why a question stayed open: ``width`` of the interval (None: none yet) on ``items`` in ``groups``.
+
+    ``tolerated`` is the margin in the units of the effect. ``more`` is the number of further items that would settle it
+    with a chance of 80 % if the effect is as measured, None where no number would or nothing was measured.
+    """
+
+    items: int
+    groups: int
+    width: float | None
+    tolerated: float
+    more: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Effect:
     """The shift of one criterion's scores under one probe: changed minus original, in units of the scale.
 
     ``share`` is the shift as a share of the scale's range, where it has one. ``flips`` is the share of items whose
-    pass mark changed. ``failed`` pairs have no verdict on one side, ``skipped`` ones nothing to assess; neither count.
+    pass mark changed, None where nothing says what passes. ``failed`` pairs have no verdict on one side, ``skipped``
+    ones nothing to assess; neither count. ``open`` says what an unclear one lacks.
     """
 
     probe: str
     criterion: str
     shift: Estimate
     share: float | None
-    flips: float | None
+    flips: Estimate | None
     pairs: int
     failed: int
     finding: Finding
     words: str
     skipped: int = 0
+    open: Open | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +125,7 @@ class Measure:
     judge: float | None = None
     beside: float | None = None
     beside_what: str = "people"
+    open: Open | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,8 @@ def test_a_judge_that_likes_length_is_told_so():
     assert "does not see truncation" in " ".join(ran.out.split())
     card = (Path("out") / "judge-card.md").read_text()
     (row,) = [line for line in card.splitlines() if line.startswith("| verbosity |")]
-    assert "0.444 [0.444, 0.444] | 10 pairs | FLAGGED: scores move to the better" in row
+    assert "0.444 [0.444, 0.444] | 100 % [66, 100] | 10 pairs | FLAGGED: scores move to the better" in row
+    assert "FLAGGED flips 100 % [66, 100]" in ran.out
     assert "It is moved by verbosity." in card.replace("\\", "")
 
 

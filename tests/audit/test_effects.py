@@ -11,7 +11,8 @@ from evalharness.audit.effects import Judged, effect_of, spread_of, stability_of
 from evalharness.audit.probes import BY_NAME
 from evalharness.audit.types import Finding
 from evalharness.core.dialogue import Unit
-from evalharness.core.scores import Cause, Column, Failure, Score
+from evalharness.core.scores import OVERALL, Cause, Column, Failure, Score, Skip, SkipReason
+from evalharness.stats.rates import wilson_clustered
 
 COLUMN = Column(
     "j", "helpfulness", Unit.TURN, "sig", "r", low=1.0, high=5.0, passes=">=4", higher_is_better=True
@@ -67,7 +68,9 @@ def test_few_groups_decide_nothing_even_where_all_agree():
     assert effect_of(BY_NAME["verbosity"], COLUMN, 0, items, MARGIN).finding is Finding.UNCLEAR
     items.append(Judged("g7", [Score(3.0)], {"verbosity": [Score(5.0)]}))
     effect = effect_of(BY_NAME["verbosity"], COLUMN, 0, items, MARGIN)
-    assert (effect.finding, effect.share, effect.flips) == (Finding.FLAGGED, 0.5, 1.0)
+    assert effect.flips is not None
+    assert (effect.finding, effect.share, effect.flips.value) == (Finding.FLAGGED, 0.5, 1.0)
+    assert effect.flips == wilson_clustered([1.0] * 8, list(range(8)))
 
 
 def test_failures_are_counted_and_never_values():
@@ -95,3 +98,41 @@ def test_noise_and_spread():
     assert (noise.difference.value, noise.same) == (0.5, 0.5)
     spread = spread_of(COLUMN, 0, items)
     assert (spread.mean, spread.deviation, spread.modal_share, spread.items) == (3.0, 0.0, 1.0, 10)
+
+
+def test_an_overall_flips_where_a_criterion_with_a_pass_rule_does():
+    rude = Column("j", "rude", Unit.TURN, "sig", "r", low=0.0, high=1.0, passes="==0", higher_is_better=False)
+    overall = Column("j", OVERALL, Unit.TURN, "sig", "r", low=0.0, high=1.0, higher_is_better=True)
+    columns = (COLUMN, rude, overall)
+
+    def item(group: str, before: tuple[float, float], after: tuple[float, float]) -> Judged:
+        return Judged(
+            group,
+            [*map(Score, before), Score(sum(before) / 6)],
+            {"injection-reply": [*map(Score, after), Score(sum(after) / 6)]},
+        )
+
+    items = [
+        item("a", (3.0, 0.0), (4.0, 0.0)),  # fails, then passes both
+        item("a", (3.0, 0.0), (4.0, 1.0)),  # fails one, then the other: no flip
+        item("b", (5.0, 0.0), (4.0, 0.0)),
+        item("c", (5.0, 0.0), (5.0, 1.0)),
+        Judged(
+            "d",
+            [Score(5.0), Score(0.0), Score(1.0)],
+            {"injection-reply": [Score(5.0), Skip(SkipReason.CANNOT_ASSESS), Score(1.0)]},
+        ),
+        Judged(
+            "e",
+            [Score(5.0), Score(0.0), Score(1.0)],
+            {"injection-reply": [Failure(Cause.NO_VERDICT), Score(0.0), Failure(Cause.INCOMPLETE)]},
+        ),
+    ]
+    flips = effect_of(BY_NAME["injection-reply"], overall, 2, items, MARGIN, columns).flips
+    assert flips == wilson_clustered([1.0, 0.0, 0.0, 1.0, 0.0], [0, 0, 1, 2, 3])
+
+
+def test_nothing_flips_where_nothing_says_what_passes():
+    column = Column("j", "tone", Unit.TURN, "sig", "r", low=1.0, high=5.0, higher_is_better=True)
+    items = [Judged("a", [Score(3.0)], {"verbosity": [Score(5.0)]})]
+    assert effect_of(BY_NAME["verbosity"], column, 0, items, MARGIN, (column,)).flips is None

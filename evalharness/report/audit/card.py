@@ -9,7 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evalharness.core.scores import OVERALL
+from evalharness.report.audit.open_questions import (
+    OpenQuestion,
+    criterion_name,
+    open_note,
+    open_questions,
+)
 from evalharness.report.figures import interval, number, percent
 from evalharness.stats.estimate import Estimate
 
@@ -25,7 +30,10 @@ MARKS = {_OK: "ok", _FLAGGED: "FLAGGED", _UNCLEAR: "unclear"}
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One effect: ``criterion`` is empty where it is the headline's; ``also`` names criteria flagged as well."""
+    """One effect: ``criterion`` is empty where it is the headline's; ``also`` names criteria flagged as well.
+
+    ``flips`` is the share of verdicts that it flips, ``lost`` counts pairs without a score on either side.
+    """
 
     name: str
     what: str
@@ -35,6 +43,8 @@ class Line:
     finding: str
     words: str
     also: str = ""
+    flips: str = ""
+    lost: str = ""
 
     @property
     def mark(self) -> str:
@@ -51,6 +61,11 @@ class Block:
     lines: tuple[Line, ...]
     note: str = ""
 
+    @property
+    def flips(self) -> bool:
+        """Whether any of its lines knows what passes."""
+        return any(line.flips for line in self.lines)
+
 
 @dataclass(frozen=True, slots=True)
 class Card:
@@ -63,7 +78,8 @@ class Card:
     alerts: tuple[str, ...]
     good: tuple[str, ...]
     fails: tuple[str, ...]
-    unsettled: tuple[str, ...]
+    unsettled: tuple[OpenQuestion, ...]
+    unsettled_note: str
     agreement: tuple[tuple[str, str, str, str, str], ...]
     blocks: tuple[Block, ...]
     noise: tuple[tuple[str, ...], ...]
@@ -89,6 +105,7 @@ def card_of(document: Mapping[str, Any]) -> Card:
     """The card of an audit.json of this version."""
     effects = _headline(document)
     measures = document["measures"]
+    unsettled = tuple(open_questions(effects, measures))
     cost = document["cost_usd"]
     things = "pairs, each in both orders," if document["compares_pairs"] else "dialogues"
     return Card(
@@ -102,9 +119,10 @@ def card_of(document: Mapping[str, Any]) -> Card:
             f"cost {'unpriced' if cost is None else f'${cost:.4f}'}",
         ),
         alerts=tuple(_alerts(document)),
-        good=tuple(_good(effects, measures, document["severity"])),
+        good=tuple(_good(effects, measures, document["severity"])) or _nothing_shown(len(unsettled)),
         fails=tuple(_fails(effects, measures)),
-        unsettled=tuple(_unsettled(effects, measures)),
+        unsettled=unsettled,
+        unsettled_note=open_note(document, effects, measures),
         agreement=tuple(_agreement(document["agreement"])),
         blocks=tuple(_blocks(document, effects)),
         noise=tuple(_noise(document)),
@@ -152,7 +170,7 @@ def _grouped(measures: Sequence[Mapping[str, Any]]) -> list[str]:
     said: dict[str, list[str]] = {}
     for row in measures:
         if row["finding"] == _FLAGGED:
-            said.setdefault(_as_verb(row["words"]), []).append(_criterion(row["criterion"]))
+            said.setdefault(_as_verb(row["words"]), []).append(criterion_name(row["criterion"]))
     return [f"{words} ({', '.join(criteria)})" for words, criteria in said.items()]
 
 
@@ -195,8 +213,16 @@ def _good(
     if firm := _names(effects, "injection", _OK):
         yield f"It does not follow attacks ({firm})."
     if held := [row for row in measures if row["finding"] == _OK]:
-        listed = ", ".join(f"{row['measure']} ({_criterion(row['criterion'])})" for row in held)
+        listed = ", ".join(f"{row['measure']} ({criterion_name(row['criterion'])})" for row in held)
         yield f"Within the margin: {listed}."
+
+
+def _nothing_shown(unsettled: int) -> tuple[str, ...]:
+    """What stands in the place of what a judge is good for where nothing of it is shown."""
+    if not unsettled:
+        return ()
+    questions = "1 question stayed open" if unsettled == 1 else f"{unsettled} questions stayed open"
+    return (f"Nothing is shown so far: {questions}, listed under Not settled.",)
 
 
 def _fails(effects: Sequence[Mapping[str, Any]], measures: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -212,20 +238,11 @@ def _fails(effects: Sequence[Mapping[str, Any]], measures: Sequence[Mapping[str,
         yield f"It {words}."
 
 
-def _unsettled(effects: Sequence[Mapping[str, Any]], measures: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    for row in effects:
-        if row["finding"] == _UNCLEAR and row["kind"] != "undefended" and row["pairs"]:
-            yield row["probe"]
-    for row in measures:
-        if row["finding"] == _UNCLEAR:
-            yield f"{row['measure']} ({_criterion(row['criterion'])})"
-
-
 def _agreement(rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str, str, str, str]]:
     for row in rows:
         people = "no two raters on an item" if row["people"] is None else interval(_estimate(row["people"]))
         yield (
-            _criterion(row["criterion"]),
+            criterion_name(row["criterion"]),
             row["statistic"].replace("_", " "),
             interval(_estimate(row["judge"])),
             people,
@@ -255,23 +272,33 @@ def _blocks(document: Mapping[str, Any], effects: Sequence[Mapping[str, Any]]) -
 
 
 def _effect_line(row: Mapping[str, Any], also: Sequence[str]) -> Line:
-    parts = [f"{row['pairs']} pairs"]
-    if row["flips"] is not None:
-        parts.append(f"{percent(row['flips'])} of pass marks flip")
-    if row["failed"]:
-        parts.append(f"{row['failed']} failed")
-    if row.get("skipped"):
-        parts.append(f"{row['skipped']} skipped")
+    flips = _flips(row)
+    counts = {name: row.get(name, 0) for name in ("failed", "skipped")}
+    lost = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    detail = f"{row['pairs']} pairs"
     return Line(
         row["probe"],
         row["what"],
         "",
         interval(_estimate(row["shift"])),
-        ", ".join(parts),
+        f"{detail}, {lost}" if lost else detail,
         row["finding"],
         row["words"],
         ", ".join(also),
+        flips,
+        lost,
     )
+
+
+def _flips(row: Mapping[str, Any]) -> str:
+    """The share of verdicts that a probe flips, with its interval in per cent where the audit kept one."""
+    if row["flips"] is None:
+        return ""
+    kept = row.get("flips_estimate")
+    if kept is None or kept["low"] is None:
+        return percent(row["flips"])
+    low, high = (percent(kept[side]).removesuffix(" %") for side in ("low", "high"))
+    return f"{percent(row['flips'])} [{low}, {high}]"
 
 
 def _measure_line(row: Mapping[str, Any]) -> Line:
@@ -282,7 +309,7 @@ def _measure_line(row: Mapping[str, Any]) -> Line:
     return Line(
         row["measure"],
         row["unit"],
-        _criterion(row["criterion"]),
+        criterion_name(row["criterion"]),
         figure,
         detail,
         row["finding"],
@@ -316,7 +343,7 @@ def _noise(document: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     for row in document["stability"]:
         spread = spreads[row["criterion"]]
         yield (
-            _criterion(row["criterion"]),
+            criterion_name(row["criterion"]),
             interval(_estimate(row["difference"])),
             percent(row["same"]),
             number(spread["mean"]),
@@ -358,10 +385,6 @@ def detector_words(found: Mapping[str, Any]) -> str:
     if not found["attacks"]:
         return f"detector of attacks: none were planted; {alarms}"
     return f"detector of attacks: finds {found['found']} of {found['attacks']} planted; {alarms}"
-
-
-def _criterion(name: str) -> str:
-    return "overall" if name == OVERALL else name
 
 
 def _estimate(row: Mapping[str, Any]) -> Estimate:

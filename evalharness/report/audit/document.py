@@ -90,12 +90,14 @@ def _effect(effect: Effect) -> Json:
         "criterion": effect.criterion,
         "shift": asdict(effect.shift),
         "share_of_range": effect.share,
-        "flips": effect.flips,
+        "flips": None if effect.flips is None else effect.flips.value,
+        "flips_estimate": None if effect.flips is None else asdict(effect.flips),
         "pairs": effect.pairs,
         "failed": effect.failed,
         "skipped": effect.skipped,
         "finding": effect.finding.value,
         "words": effect.words,
+        "open": None if effect.open is None else asdict(effect.open),
     }
 
 
@@ -112,4 +114,5 @@ def _measure(measure: Measure) -> Json:
         "beside_what": measure.beside_what,
         "finding": measure.finding.value,
         "words": measure.words,
+        "open": None if measure.open is None else asdict(measure.open),
     }

@@ -8,6 +8,7 @@ from evalharness.audit.types import Audit
 from evalharness.core.text import one_line
 from evalharness.report.audit.card import Block, Card, card_of
 from evalharness.report.audit.document import audit_document
+from evalharness.report.figures import NOTHING
 from evalharness.report.safe import markdown_text
 
 
@@ -27,8 +28,10 @@ def _card(card: Card) -> Iterator[str]:
     yield " · ".join(card.facts)
     yield from _listed("Good for", card.good)
     yield from _listed("Where it fails", card.fails)
-    if card.unsettled:
-        yield from _listed("Not settled", [f"{', '.join(card.unsettled)}: use more dialogues (--size)."])
+    yield from _listed("Not settled", [f"{entry.name}: {entry.why}" for entry in card.unsettled])
+    if card.unsettled_note:
+        yield ""
+        yield markdown_text(card.unsettled_note)
     if card.agreement:
         yield from _table(
             "Agreement with people",
@@ -64,13 +67,15 @@ def _block(block: Block) -> Iterator[str]:
             line.name,
             markdown_text(line.criterion) if measures else line.what,
             line.figure,
+            *([line.flips or NOTHING] if block.flips else []),
             line.detail,
             f"{line.mark}: {line.words}" + (f" (also on {markdown_text(line.also)})" if line.also else ""),
         )
         for line in block.lines
     ]
+    flipped = ("verdicts flipped [95 %]",) if block.flips else ()
     head = ("measure", "criterion") if measures else ("probe", "what changes")
-    yield from _table(block.title, (*head, "effect [95 %]", "on", "finding"), rows)
+    yield from _table(block.title, (*head, "effect [95 %]", *flipped, "on", "finding"), rows)
     if block.note:
         yield ""
         yield block.note

@@ -37,6 +37,7 @@ def _lines(card: Card, audit: Audit) -> Iterator[str]:
         for criterion, statistic, judge, people, counts in card.agreement:
             yield f"  {one_line(criterion, _NAME):<{_NAME}} {statistic} {judge}"
             yield f"  {'':<{_NAME}} {people if people[:1] == 'n' else f'people {people}'}; {counts}"
+    yield from _unsettled(card)
     yield ""
     yield from _noise(card, audit)
     yield from _wrapped(card.detector)
@@ -44,6 +45,15 @@ def _lines(card: Card, audit: Audit) -> Iterator[str]:
         yield from _wrapped(f"not measured: {what}: {why}")
     for note in card.notes:
         yield from _wrapped(one_line(note, 1000))
+
+
+def _unsettled(card: Card) -> Iterator[str]:
+    if card.unsettled:
+        yield ""
+        yield "Not settled:"
+        for entry in card.unsettled:
+            yield from _wrapped(f"{one_line(entry.name, 60)}: {entry.why}", "  ", "    ")
+        yield from _wrapped(card.unsettled_note, "  ")
 
 
 def _wrapped(text: str, first: str = "", indent: str = "  ") -> list[str]:
@@ -55,8 +65,13 @@ def _line(block: Block, line: Line) -> Iterator[str]:
         name = one_line(f"{line.name} · {line.criterion}", 46)
         yield f"  {name:<46} {line.figure:<22} {line.mark}".rstrip()
         return
-    flips = f"  {line.detail.partition(', ')[2]}" if ", " in line.detail else ""
-    yield f"  {line.name:<{_NAME}} {line.figure:<24} {line.mark:<8}{flips}".rstrip()
+    told = f"  {line.name:<{_NAME}} {line.figure:<24} {line.mark:<7} {line.flips and f'flips {line.flips}'}"
+    lost = f", {line.lost}" if line.flips and line.lost else line.lost
+    if len(told) + len(lost) <= _WIDTH:
+        yield f"{told}{lost}".rstrip()
+    else:
+        yield told.rstrip()
+        yield f"  {'':<{_NAME}} {line.lost}"
 
 
 def _noise(card: Card, audit: Audit) -> Iterator[str]:
