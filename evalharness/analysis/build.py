@@ -28,7 +28,7 @@ from evalharness.core.metric import CorpusMetric
 from evalharness.core.rubric import PassRule
 from evalharness.core.scores import Cause, Column, Failure, Result, Score, Skip
 from evalharness.data.ledger.store import OutcomeRow
-from evalharness.judges.cascade import STAGE
+from evalharness.judges.cascade import NEAR, STAGE
 from evalharness.judges.fitted import OUTSIDE
 from evalharness.stats.estimate import Estimate, undefined
 
@@ -106,6 +106,7 @@ class _ColumnSums:
         self.stages: Counter[str] = Counter()
         self.unlike = 0
         self.retest = RetestSums()
+        self.near = 0
         self.mass = _Mass()
 
     def add(self, row: OutcomeRow, result: Result) -> None:
@@ -113,6 +114,7 @@ class _ColumnSums:
         self.panel.add(result)
         if not isinstance(result, Skip) and result.extra and STAGE in result.extra:
             self.stages[str(result.extra[STAGE])] += 1
+            self.near += NEAR in result.extra
         if row.system:
             self.systems.setdefault(row.system, _Group(self.rule)).add(row.cluster, result)
         if isinstance(result, Score):
@@ -165,6 +167,7 @@ class _ColumnSums:
             calibrated=self._calibrated(),
             panel=self.panel.summary(),
             stages=_ranked(self.stages),
+            near=self.near,
             mass=self.mass.summary(),
             unlike=self.unlike,
             retest=self.retest.summary(),

@@ -88,6 +88,7 @@ class ColumnSummary:
     something is missing and the scale is bounded. ``samples`` are usable and asked verdicts where several were asked,
     ``uncited`` counts scores with evidence that is not in the dialogue, ``warnings`` what scorers said about scores.
     ``panel`` is there where several judges made the scores, ``stages`` counts them by the stage of a cascade,
+    ``near`` those that the stage before passed on with a value near a pass threshold (whether or not it was sure),
     ``mass`` is the mean and the least probability that judges gave to the levels in all, where it is known, ``unlike``
     counts scores of a fitted judge on items outside the range of what it was fitted on, ``retest`` says how alike
     several samples of an item are,
@@ -109,6 +110,7 @@ class ColumnSummary:
     calibrated: CalibratedMean | None = None
     panel: PanelSummary | None = None
     stages: tuple[tuple[str, int], ...] = ()
+    near: int = 0
     mass: tuple[float, float] | None = None
     unlike: int = 0
     retest: Retest | None = None

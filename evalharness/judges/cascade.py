@@ -27,6 +27,7 @@ from evalharness.judges.steps import Stepped, all_needs, planned_requests, uniqu
 from evalharness.llm.client import Client
 
 STAGE = "stage"
+NEAR = "near_gate"
 """Under this name the facts of a score hold the judge whose verdict it is."""
 EARLIER = "earlier"
 """Under this name they hold what the stages before it said."""
@@ -202,7 +203,7 @@ class Cascade:
                 if len(path) > 1:
                     near = self.near_gate(path[-2][1])
                     if near:
-                        facts["near_gate"] = list(near)
+                        facts[NEAR] = list(near)
                     facts[EARLIER] = {stage: scorejson.to_json(said[place]) for stage, said in path[:-1]}
                 result = replace(result, extra=facts)
             results[criterion.id] = result

@@ -12,6 +12,7 @@ from rich.text import Text
 from evalharness.analysis.types import Analysis, CalibratedMean, ColumnSummary, CorpusScore
 from evalharness.core.text import one_line
 from evalharness.report.figures import interval, number, percent, retest_text, with_margin
+from evalharness.report.stages import stages_words
 
 _NARROW = 90
 _NAME_WIDTH = 12
@@ -124,8 +125,7 @@ def _stages(summaries: Iterable[ColumnSummary]) -> Iterator[str]:
     told: dict[tuple[str, str], str] = {}
     for summary in summaries:
         if summary.stages:
-            counts = ", ".join(f"{one_line(name, 30)} {count:,}" for name, count in summary.stages)
-            told.setdefault((summary.column.scorer, summary.column.rubric), counts)
+            told.setdefault((summary.column.scorer, summary.column.rubric), stages_words(summary))
     for (scorer, _), counts in told.items():
         yield f"{one_line(scorer, 40)}: judged by {counts}"
 

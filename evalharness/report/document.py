@@ -112,6 +112,7 @@ def _summary(summary: ColumnSummary) -> dict[str, Json]:
         ),
         **({"stages": dict(summary.stages)} if summary.stages else {}),
         **({"outside_training": summary.unlike} if summary.unlike else {}),
+        **({"near_gate": summary.near} if summary.near else {}),
         "warnings": [{"warning": text, "count": count} for text, count in summary.warnings],
         "distribution": [_bin(part) for part in summary.distribution],
         "systems": [_system(row) for row in summary.systems],

@@ -144,12 +144,18 @@ def test_a_retry_goes_on_at_the_stage_that_failed():
 def test_what_is_close_to_the_gate_goes_on_however_sure_the_judge_is():
     """The rubric passes from 4: 3 and 4 could flip, 1, 2 and 5 are far off; no confidence is asked for."""
     cascade([1, 2, 3, 4, 5, "Hm."], [5, 5, 5, 5, 1, 5], accept=None, near=1)
-    assert score("both").code == 0
+    ran = run("score", "in.jsonl", "-r", "rubric.yaml", "-j", "both", "-o", "r")
+    assert ran.code == 0, ran.err
     names = [f"d{n}" for n in range(6)]
     assert values("quality", names) == [1.0, 2.0, 5.0, 5.0, 1.0, 5.0]
     found = outcomes("quality")
     assert found["d3"]["extra"]["near_gate"] == ["quality"]
     assert "near_gate" not in found["d5"]["extra"]
+    said = "dear 4, cheap 2 (3 passed on near a pass threshold)"
+    assert f"both: judged by {said}" in ran.out
+    assert said in Path("r/report.html").read_text()
+    found = next(c for c in report(Path("r"))["criteria"] if c["criterion"] == "quality")
+    assert found["near_gate"] == 3
 
 
 @pytest.mark.parametrize("near", ["25%", {"quality": 1}, {"quality": "25%"}])

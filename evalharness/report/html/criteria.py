@@ -31,6 +31,7 @@ from evalharness.report.html.standing import (
     agrees_of,
     versus_of,
 )
+from evalharness.report.stages import stages_words
 from evalharness.stats.estimate import Estimate
 
 MOST_INLINE_SYSTEMS = 4
@@ -239,7 +240,7 @@ def _members(summary: ColumnSummary) -> Iterable[tuple[str, str]]:
             f"{summary.unlike:,} items ({share}) lie outside the range that the judge was fitted on",
         )
     if summary.stages:
-        yield "judged by", ", ".join(f"{name} {count:,}" for name, count in summary.stages)
+        yield "judged by", stages_words(summary)
     if summary.panel is None:
         return
     for member in summary.panel.members:
