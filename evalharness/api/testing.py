@@ -14,6 +14,7 @@ from evalharness.analysis.types import ColumnSummary
 from evalharness.api.gating import GateJob, run_gate
 from evalharness.api.notebook import Run, open_run
 from evalharness.api.scoring import RunResult, ScoreJob, run_score
+from evalharness.api.settings import judge_settings
 from evalharness.core import native
 from evalharness.core.dialogue import Dialogue
 from evalharness.core.scores import OVERALL, Score
@@ -46,12 +47,16 @@ class Quality:
         scenarios: str | Path | None = None,
         trials: int = 1,
     ) -> RunResult:
-        """Score files, dialogues, or a function that replies to ``scenarios``; :class:`NotJudgedError` where any
-        item has no verdict."""
+        """Score files, dialogues, or a function that replies to ``scenarios``.
+
+        ``judge`` may name one that evalharness.yaml makes of others: the file is found as by ``evalharness score``.
+        :class:`NotJudgedError` where any item has no verdict.
+        """
         self._runs += 1
         place = self.folder / f"run-{self._runs}"
         place.mkdir(parents=True, exist_ok=True)
         judges = [judge] if isinstance(judge, str) else list(judge)
+        settings = judge_settings()
         job = ScoreJob(
             sources=(_source(dialogues, place, scenarios, trials),),
             out=place / "scores",
@@ -59,6 +64,9 @@ class Quality:
             judges=tuple(judges),
             rubrics=() if rubric is None else (rubric,),
             offline=self.offline,
+            composed_judges=settings.judges,
+            model_options=settings.models,
+            prices=settings.prices,
         )
         result = run_score(job)
         _check_judged(result)

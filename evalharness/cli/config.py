@@ -15,46 +15,24 @@ working folder may set defaults; it can neither hold a key nor send one to anoth
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
 import click
 
+from evalharness.api.settings import SECTIONS, read_settings, settings_path
 from evalharness.errors import ConfigError, Problem
 
-DEFAULT = "evalharness.yaml"
 _ONLY_ASKED = frozenset({"insecure-http", "insecure_http"})
 """Options that a file may not set: a file in the working folder must not weaken what protects keys and dialogues."""
-_SECTIONS = ("judges", "models", "prices")
 
 
 def apply_config(context: click.Context, name: str | None) -> None:
     """Read the settings file, if there is one, into the defaults of all commands."""
-    path = Path(name) if name else Path(DEFAULT)
-    if not path.exists():
-        if name:
-            raise ConfigError(f"there is no settings file {name}")
-        return
-    from evalharness.data.strictyaml import load_mapping
-
-    settings = load_mapping(path)
-    context.obj = {section: settings.pop(section, {}) for section in _SECTIONS}
-    _check_judges(context.obj["judges"], path)
-    context.default_map = _defaults(context, settings, path)
-
-
-def _check_judges(judges: Any, path: Path) -> None:
-    """The section ``judges`` must hold definitions under plain names, which no other judge's name can be taken for."""
-    if not isinstance(judges, dict):
-        raise ConfigError(Problem(f"judges must hold definitions, found {judges!r}", str(path)))
-    problems = [
-        Problem(f"{name!r} is no name for a judge", str(path), fix="Use letters, digits, '_', '-' and '.'.")
-        for name in judges
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", name)
-    ]
-    if problems:
-        raise ConfigError(problems)
+    path = settings_path(name)
+    if path is not None:
+        context.obj, commands = read_settings(path)
+        context.default_map = _defaults(context, commands, path)
 
 
 def _defaults(context: click.Context, settings: dict[str, Any], path: Path) -> dict[str, Any]:
@@ -62,7 +40,7 @@ def _defaults(context: click.Context, settings: dict[str, Any], path: Path) -> d
     assert isinstance(group, click.Group)
     known = group.list_commands(context)
     problems = [
-        Problem(f"{name!r} is no command", str(path), fix=f"Known: {', '.join([*known, *_SECTIONS])}.")
+        Problem(f"{name!r} is no command", str(path), fix=f"Known: {', '.join([*known, *SECTIONS])}.")
         for name in settings
         if name not in known
     ]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.runner import ROOT, run
+from tests.cli.runner import ROOT, report, run
 from tests.faultd import Answer, Faultd, Status, always
 from tests.tiny import HELPFULNESS
 
@@ -78,6 +78,22 @@ def test_what_is_reached_passes():
     code, out = pytest_run(asserting('min={"helpfulness": 3.5}'))
     assert code == 0, out
     assert "1 passed" in out
+
+
+def test_a_judge_that_the_settings_make_of_others_judges_as_it_does_for_score():
+    recorded([3, 4, 4, 3], "other.jsonl")
+    panel = "jury: {panel: [replay:recorded.jsonl, replay:other.jsonl], combine: mean}"
+    Path("evalharness.yaml").write_text(f"judges:\n  {panel}\n")
+    assert run("score", "in.jsonl", "-r", "tiny.yaml", "-j", "jury", "-o", "scored", "-q").code == 0
+    rows = {row["criterion"]: row for row in report(Path("scored"))["criteria"]}
+    assert rows["helpfulness"]["mean"]["value"] == 3.5
+    code, out = pytest_run(asserting("min=3.6").replace("replay:recorded.jsonl", "jury"))
+    assert code == 1
+    assert "helpfulness: 3.50" in out and "< 3.60 demanded" in out
+    Path("evalharness.yaml").write_text("judges: [jury]\n")
+    code, out = pytest_run(asserting("min=3").replace("replay:recorded.jsonl", "jury"))
+    assert code == 1
+    assert "judges must hold definitions" in out
 
 
 def test_what_is_missed_fails_with_figures_and_the_worst_dialogue():
