@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from evalharness.api.audit_reading import read_audits
+from evalharness.report.audit.card import card_of
 from evalharness.report.html.assets import CARD_STYLES, policy
 from tests.browser import DESK, PHONE, axe_findings, open_browser, visit
 from tests.cli.runner import run
@@ -17,6 +19,7 @@ from tests.report.payloads import PAYLOADS
 from tests.tiny import HELPFULNESS
 
 ROWS = 9
+CARDS = Path(__file__).parents[2] / "docs" / "judge-cards"
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +72,38 @@ def test_axe_finds_nothing_serious_and_the_page_is_quiet(
         assert axe_findings(seen.page) == []
         assert seen.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         seen.assert_quiet()
+
+
+@pytest.mark.parametrize("name", ["local", "fitted"])
+def test_a_card_prints_on_one_page_of_a4(chromium: Any, name: str):
+    with visit(chromium, CARDS / f"{name}.html") as seen:
+        printed = seen.page.pdf(prefer_css_page_size=True)
+    assert re.findall(rb"/Type /Pages\s*/Count (\d+)", printed) == [b"1"]
+    (width, height) = re.findall(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", printed)[0]
+    assert (round(float(width)), round(float(height))) == (595, 842)  # points
+
+
+def test_a_judge_of_which_nothing_is_settled_hears_why_and_what_would_help(tmp_path: Path, audited: Path):
+    document = json.loads((CARDS / "fitted.json").read_text())
+    for row in (*document["effects"], *document["measures"]):
+        row["finding"] = "unclear"
+        row["open"] = {"items": 40, "groups": 29, "width": 0.21, "tolerated": 0.05, "more": 123}
+    document["effects"][-1]["open"] = {"items": 5, "groups": 5, "width": 0.6, "tolerated": 0.05, "more": None}
+    document["measures"][-1].pop("open")  # as an audit of an earlier version left it
+    card = card_of(document)
+    assert card.good == ("Nothing is shown so far: 20 questions stayed open, listed under Not settled.",)
+    said = {entry.name: entry.why for entry in card.unsettled}
+    assert len(said) == 20
+    assert said["verbosity"] == "40 items (29 groups), interval 0.210 wide, ±0.050 tolerated: about 130 more"
+    assert said["injection-tool"] == (
+        "5 items, no finding rests on fewer than 8, interval 0.600 wide, ±0.050 tolerated: "
+        "so near the margin that no number would settle it"
+    )
+    assert said["length beyond people's (severity)"] == "more dialogues would tell (--size)"
+    assert "about --size 170." in card.unsettled_note
+    (tmp_path / "audit.json").write_text(json.dumps(document))
+    assert run("score", audited.parent / "in.jsonl", "-o", tmp_path, "-q").code == 0
+    assert "interval 0.210 wide, ±0.050 tolerated: about 130 more" in (tmp_path / "report.html").read_text()
 
 
 def test_the_policy_lets_our_own_style_alone_in(audited: Path):

@@ -24,6 +24,7 @@ _TITLES = {
     "injection": "Attacks on the judge",
     "undefended": "The same attacks with the defences taken off the prompt",
 }
+_ROWS_ON_PAPER = 36
 _FLAGGED, _OK, _UNCLEAR = "flagged", "ok", "unclear"
 MARKS = {_OK: "ok", _FLAGGED: "FLAGGED", _UNCLEAR: "unclear"}
 
@@ -87,6 +88,12 @@ class Card:
     not_measured: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
     signature: str
+
+    @property
+    def dense(self) -> bool:
+        """Whether it takes small type to get all of it onto one printed page."""
+        rows = sum(len(block.lines) + 2 for block in self.blocks) + len(self.agreement) + len(self.noise)
+        return rows + len(self.unsettled) // 2 > _ROWS_ON_PAPER
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ def open_note(
     ]
     if not sizes:
         return ""
-    told = "Further items settle a question with a chance of 80 % if its effect is as measured"
+    told = "So many more items settle a question with a chance of 80 %, if its effect is as measured"
     if document["compares_pairs"]:
         return f"{told} (--size draws more scenarios)."
     return f"{told}; for the most demanding one that is about --size {_roughly(max(sizes))}."
@@ -74,21 +74,20 @@ def _why(found: Mapping[str, Any] | None, words: str) -> str:
         return UNKNOWN
     if found["width"] is None and found["more"] is None:
         return words
-    items = _count(found["items"], "item")
+    parts = [_count(found["items"], "item")]
     if found["groups"] != found["items"]:
-        items += f" in {_count(found['groups'], 'group')}"
-    parts = [items]
+        parts[0] += f" ({_count(found['groups'], 'group')})"
     if found["groups"] < FEWEST_GROUPS:
-        parts.append(f"no finding rests on fewer than {FEWEST_GROUPS} groups")
+        parts.append(f"no finding rests on fewer than {FEWEST_GROUPS}{' groups' if '(' in parts[0] else ''}")
     if found["width"] is not None:
         parts.append(f"interval {number(found['width'])} wide, ±{number(found['tolerated'])} tolerated")
-    return f"{', '.join(parts)}; {_more(found['more'])}"
+    return f"{', '.join(parts)}: {_more(found['more'])}"
 
 
 def _more(more: int | None) -> str:
     if more is None:
-        return "so near the margin that no number of items would settle it"
-    return f"about {_roughly(more):,} more would settle it"
+        return "so near the margin that no number would settle it"
+    return f"about {_roughly(more):,} more"
 
 
 def _roughly(count: float) -> int:
