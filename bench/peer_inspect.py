@@ -1,7 +1,7 @@
 """One measured run of inspect_ai's model-graded scorer: `peer_inspect.py URL DIALOGUES.jsonl IN_FLIGHT`.
 
-Replies are given, a judge model grades each; printed is a JSON object with seconds of wall time and the items graded.
-The time is that of the whole `eval` call, imports left out.
+Replies are given, a judge model grades each. Printed is a JSON object with seconds of wall time, the version, and the
+items graded. The time is that of the whole `eval` call, imports left out.
 """
 
 from __future__ import annotations
@@ -44,9 +44,12 @@ def main(url: str, dialogues: str, in_flight: str) -> None:
             log_dir=logs, display="none",
         )  # fmt: skip
         wall = time.perf_counter() - start
-    assert log.status == "success", log.error
-    assert log.results is not None
-    print(json.dumps({"wall": wall, "cpu": time.process_time(), "items": log.results.completed_samples}))
+        assert log.status == "success", log.error
+        # They are read from the log's file when they are asked for.
+        graded = [sample for sample in log.samples or [] if sample.scores]
+    assert len(graded) == len(rows), f"{len(graded)} of {len(rows)} graded"
+    version = inspect_ai.__version__
+    print(json.dumps({"wall": wall, "items": len(graded), "version": version}))
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import peers
 from processes import Measured, run_measured
 
 BENCH = Path(__file__).resolve().parent
@@ -58,8 +59,6 @@ criteria:
 GRACE = 3.0
 """Seconds that 10,000 cached verdicts may take."""
 ANSWERS = {"judge": VERDICT, "one": {"helpfulness": VERDICT["helpfulness"]}}
-PEERS = {"inspect_ai": ("peer_inspect.py", "inspect", ("inspect_ai", "openai"))}
-"""Other harnesses: our script, what the server answers, and what is installed."""
 PEAK = 400.0
 """Megabytes that a million dialogues may take."""
 
@@ -220,31 +219,6 @@ def million(place: Place, table: Table) -> None:
     )
 
 
-def peers(place: Place) -> None:
-    """Other harnesses on 1,000 items, 64 in flight, each in an environment of its own; no bar."""
-    for name, (script, answer, packages) in PEERS.items():
-        home = place.folder / name
-        subprocess.run([sys.executable, "-m", "venv", home], check=True)
-        pip = [
-            home / "bin" / "python",
-            "-m",
-            "pip",
-            "--disable-pip-version-check",
-            "install",
-            "-q",
-            *packages,
-        ]
-        if subprocess.run(pip, check=False).returncode:
-            print(f"{name}: could not be installed")
-            continue
-        command = [home / "bin" / "python", BENCH / script, f"{place.url}/{answer}/v1", place.dialogues(1000)]
-        walls = []
-        for _ in range(place.rounds):
-            done = subprocess.run([*command, "64"], check=True, stdout=subprocess.PIPE, text=True)
-            walls.append(json.loads(done.stdout)["wall"])
-        print(f"{name}: {statistics.median(walls):.2f} s ({min(walls):.2f}–{max(walls):.2f})", flush=True)
-
-
 ROWS: dict[str, Callable[[Place, Table], None]] = {
     "thousand": thousand,
     "wide": wide,
@@ -339,14 +313,14 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="evalharness-bench-") as scratch:
         folder = Path(scratch)
         texts = {name: json.dumps(answer) for name, answer in ANSWERS.items()}
-        with server(folder, {**texts, "inspect": "The reply says where the parcel is.\n\nGRADE: C"}) as url:
+        with server(folder, {**texts, **peers.texts()}) as url:
             place = Place(folder, url, chosen.rounds)
             for name in chosen.rows or list(ROWS):
                 ROWS[name](place, table)
             if chosen.million:
                 million(place, table)
             if chosen.peers:
-                peers(place)
+                table.rows += peers.compare(folder, url, place.dialogues(1000), 64, chosen.rounds)
     if chosen.out:
         Path(chosen.out).write_text("\n".join(table.rows) + "\n", encoding="utf-8")
     return int(table.missed > 0)
