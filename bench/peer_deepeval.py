@@ -1,7 +1,8 @@
 """One measured run of deepeval's GEval: `peer_deepeval.py URL DIALOGUES.jsonl IN_FLIGHT`.
 
 Replies are given; evaluation steps are given too, so that an item is one request. Printed is a JSON object with seconds
-of wall time, the version, and the items scored. The time is that of the whole `evaluate` call, imports left out.
+of wall time, the version, and the items scored. The time is that of the whole `evaluate` call, imports left out. Its
+model makes a client for each request, which is left as it is.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ class Peer:
 PEERS = {
     "inspect_ai": Peer("peer_inspect.py", f"{REASON}\n\nGRADE: C", ("inspect_ai", "openai")),
     "deepeval": Peer("peer_deepeval.py", json.dumps({"reason": REASON, "score": 8}), ("deepeval",)),
-    # The last line that runs on Node 20; of its optional packages (2 GB) only the database's is needed.
+    # The last series that runs on Node 20. Of its optional packages, 1.6 GB, only the database's is needed.
     "promptfoo": Peer(
         "peer_promptfoo.py",
         json.dumps({"reason": REASON, "pass": True, "score": 0.8}),
