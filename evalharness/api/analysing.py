@@ -31,20 +31,20 @@ class Census:
 
 def take_census(ledger: Ledger, turns: TurnChoice) -> Census:
     """Count what there is to score."""
-    dialogues = items = 0
-    counted = ledger.counted_turns(turns)
+    dialogues = 0
     systems: set[str] = set()
     facets = FacetCounts()
-    for block in ledger.dialogue_blocks(500):
-        for stored in block:
-            dialogues += 1
-            if counted is None:
-                items += stored.turns(turns)
-            metadata = stored.metadata()
-            systems.add(system_of(metadata))
-            facets.add(metadata)
-    items = items if counted is None else counted
-    return Census(dialogues, items, ledger.group_count(), tuple(sorted(systems - {""})), facets.keys())
+    for metadata in ledger.metadata():
+        dialogues += 1
+        systems.add(system_of(metadata))
+        facets.add(metadata)
+    return Census(
+        dialogues,
+        ledger.turn_count(turns),
+        ledger.group_count(),
+        tuple(sorted(systems - {""})),
+        facets.keys(),
+    )
 
 
 Slicer = Callable[[StoredDialogue], Facets]

@@ -83,7 +83,7 @@ def choosing_page(
         return
 
     def work(send: Callable[[Page], None]) -> None:
-        with Ledger(ledger.path) as own:
+        with Ledger(ledger.path, again=True) as own:
             send(here().read(own))
 
     with ExitStack() as stack:

@@ -33,6 +33,7 @@ from evalharness.engine.batch_rounds import Batching, check_batchable
 from evalharness.engine.blocks import WorkerJob
 from evalharness.engine.budget import Budget, check_priced, parse_share
 from evalharness.engine.estimate import JudgeEstimate, estimate
+from evalharness.engine.garbage import seldom_collected
 from evalharness.engine.ingest import ingest
 from evalharness.engine.judging import item_count
 from evalharness.engine.keeping import KeeperJob
@@ -133,6 +134,7 @@ def run_score(job: ScoreJob, progress: Progress | None = None, stdin: BinaryIO |
     started = time.monotonic()
     folder = RunFolder(private_folder(job.out))
     with exclusive(folder.path), Ledger(folder.ledger) as ledger, ExitStack() as stack:
+        stack.enter_context(seldom_collected())
         _check_same(ledger, job, plan)
         masking = None if job.redaction is None else Masking(job.redaction)
         rows = _wanted_rows(job, stdin, masking)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import importlib.util
 import signal
 import sys
@@ -82,21 +81,8 @@ def execute(
 async def _grouped(
     ledger: Ledger, work: Coroutine[object, object, tuple[Stopped, ...]]
 ) -> tuple[Stopped, ...]:
-    with ledger.grouped(), _settled_objects():
+    with ledger.grouped():
         return await work
-
-
-@contextmanager
-def _settled_objects() -> Iterator[None]:
-    """What is in memory before the judging (modules, the plan) outlives it: the garbage collector leaves it alone.
-
-    Walking it again and again would take a tenth of the processor's time.
-    """
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
 
 
 def run_asking(

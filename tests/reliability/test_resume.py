@@ -142,8 +142,8 @@ def test_a_full_disk_stops_before_further_paid_calls(bench: Bench, monkeypatch: 
     bench.forget()
     whole = schema.connect
 
-    def small(path: Path) -> sqlite3.Connection:
-        connection = whole(path)
+    def small(path: Path, *, again: bool) -> sqlite3.Connection:
+        connection = whole(path, again=again)
         pages = connection.execute("PRAGMA page_count").fetchone()[0]
         connection.execute(f"PRAGMA max_page_count={pages + 6}")
         return connection

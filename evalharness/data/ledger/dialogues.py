@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from evalharness.core import native
 from evalharness.core.canonical import canonical_json
 from evalharness.core.dialogue import Dialogue, TurnChoice
 from evalharness.data.ledger.damage import damaged
-from evalharness.data.ledger.rows import StoredDialogue, dialogue_hash, digest, key_text
+from evalharness.data.ledger.rows import (
+    METADATA,
+    StoredDialogue,
+    dialogue_hash,
+    digest,
+    key_text,
+    names_check,
+)
 from evalharness.errors import InputError, Problem
 
 _BLOCK = 500
@@ -26,18 +34,11 @@ class Dialogues:
     def add_dialogue(self, dialogue: Dialogue, source: str, line: int) -> None:
         """Store a dialogue; a second one with the same id is an :class:`InputError` that names both places."""
         body = canonical_json(native.to_json(dialogue))
+        names = key_text(dialogue.id), key_text(dialogue.cluster), key_text(dialogue.system)
         try:
             self._db.execute(
                 "INSERT INTO dialogues (id, cluster, system, source, line, body, hash) VALUES (?,?,?,?,?,?,?)",
-                (
-                    key_text(dialogue.id),
-                    key_text(dialogue.cluster),
-                    key_text(dialogue.system),
-                    source,
-                    line,
-                    body,
-                    dialogue_hash(dialogue, body),
-                ),
+                (*names, source, line, body, digest(body) + names_check(*names)),
             )
         except sqlite3.IntegrityError:
             raise self._duplicate(dialogue.id, source, line) from None
@@ -127,10 +128,6 @@ class Dialogues:
             self._turns[choice] = sum(stored.turns(choice) for block in blocks for stored in block)
         return self._turns[choice]
 
-    def counted_turns(self, choice: TurnChoice) -> int | None:
-        """The same where it has been counted already, None where not."""
-        return self._turns.get(choice)
-
     def dialogue_blocks(self, size: int) -> Iterator[list[StoredDialogue]]:
         """All dialogues in the order they came, in blocks of at most ``size``; damage is a StorageError."""
         last = 0
@@ -167,6 +164,15 @@ class Dialogues:
         """All dialogues by cluster, then id: an order that does not depend on the order of the input."""
         cursor = self._db.execute("SELECT seq, source, line, body, hash FROM dialogues ORDER BY cluster, id")
         return (self._checked(row) for row in cursor)
+
+    def metadata(self) -> Iterator[Mapping[str, Any]]:
+        """The metadata of every dialogue, in no order; empty where it has none. Damage is a StorageError."""
+        rows = self._db.execute(
+            "SELECT seq, source, line, CASE WHEN instr(body, ?) THEN body END, hash FROM dialogues",
+            (METADATA,),
+        )
+        for row in rows:
+            yield {} if row[3] is None else self._checked(row).metadata()
 
     def _checked(self, row: tuple[int, str, int, str, str]) -> StoredDialogue:
         seq, source, line, body, stored = row

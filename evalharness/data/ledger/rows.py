@@ -19,6 +19,9 @@ from evalharness.data.ledger import schema
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
 
+METADATA = '"metadata":'
+"""What stands in every stored dialogue that has metadata, or of which a message has."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoredDialogue:
@@ -43,7 +46,7 @@ class StoredDialogue:
 
     def metadata(self) -> Mapping[str, Any]:
         """The dialogue's metadata, without making the dialogue."""
-        if '"metadata":' not in self.body:
+        if METADATA not in self.body:
             return {}
         found: Mapping[str, Any] = json.loads(self.body).get("metadata", {})
         return found

@@ -114,8 +114,9 @@ _PARTS = {1: _TABLES, 2: _BATCH_TABLES}
 """What each version added."""
 
 
-def connect(path: Path) -> sqlite3.Connection:
-    """Open or create the ledger at ``path``; the file is private to the user.
+def connect(path: Path, *, again: bool = False) -> sqlite3.Connection:
+    """Open or create the ledger at ``path``; the file is private to the user. ``again``: it was open just now, and its
+    structure need not be checked.
 
     A file of a newer version is a :class:`RunConflictError`, one that is no ledger or damaged a
     :class:`StorageError`.
@@ -126,7 +127,7 @@ def connect(path: Path) -> sqlite3.Connection:
         connection = sqlite3.connect(path, timeout=10.0, isolation_level=None, check_same_thread=False)
     try:
         with _disk_errors(path):
-            _prepare(connection, path)
+            _prepare(connection, path, again=again)
     except BaseException:
         connection.close()
         raise
@@ -153,14 +154,14 @@ def _disk_errors(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+def _prepare(connection: sqlite3.Connection, path: Path, *, again: bool) -> None:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")
     connection.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES}")
     connection.execute("PRAGMA temp_store=MEMORY")
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-    if tables and (broken := _broken(connection, path)):
+    if tables and not again and (broken := _broken(connection, path)):
         raise StorageError(
             f"{path} is damaged: {broken}", fix="Restore the run folder from a copy, or start a new one."
         )

@@ -49,16 +49,19 @@ __all__ = [
 
 
 class Ledger(Dialogues, Attempts):
-    """The truth about a run. Use as a context manager."""
+    """The truth about a run. Use as a context manager.
 
-    def __init__(self, path: Path) -> None:
+    ``again``: the file was open in this process, or the one it is a copy of, just now; its structure is not checked.
+    """
+
+    def __init__(self, path: Path, *, again: bool = False) -> None:
         self.path = path
         self._turns: dict[TurnChoice, int] = {}
         self._group: Group | None = None
-        self._open()
+        self._open(again=again)
 
-    def _open(self) -> None:
-        self._db = schema.connect(self.path)
+    def _open(self, *, again: bool) -> None:
+        self._db = schema.connect(self.path, again=again)
         self.batches = BatchStore(self, self._db)
 
     @contextmanager
@@ -68,7 +71,7 @@ class Ledger(Dialogues, Attempts):
         try:
             yield
         finally:
-            self._open()
+            self._open(again=True)
 
     def __enter__(self) -> Ledger:
         return self
