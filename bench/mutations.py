@@ -53,8 +53,9 @@ MUTANTS = (
            "                    self._desk.ledger.put_body(self.scorer, *late)\n"
            "                self._late = []\n",
            (f"{R}/test_killed.py",)),
-    Mutant("nothing is sent before its record is committed", "llm/retry.py",
-           "            await log.recorded()\n", "", ("tests/engine/test_judging.py",)),
+    Mutant("nothing is sent before its record is committed", "data/ledger/attempts.py",
+           "            self._group.commit()\n        return int", "            pass\n        return int",
+           ("tests/engine/test_judging.py",)),
     Mutant("lock on the run folder", "data/lock.py", "fcntl.LOCK_EX | fcntl.LOCK_NB", "fcntl.LOCK_SH | fcntl.LOCK_NB",
            (f"{R}/test_resume.py::test_a_second_process_is_refused_and_a_dead_one_leaves_no_lock",)),
     Mutant("checksum of outcomes", "data/ledger/schema.py", 'f"{dialogue},{turn},{scorer},{body}".encode()', 'b""',

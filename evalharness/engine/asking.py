@@ -40,10 +40,6 @@ class AttemptBook(Protocol):
         """Record how it ended."""
         ...
 
-    async def committed(self) -> None:
-        """Wait until what was recorded is stored for good."""
-        ...
-
     def done(self, scorer: int, first: int, last: int) -> Mapping[ItemRef, str]:
         """The encoded outcomes of a scorer on dialogues ``first`` to ``last``."""
         ...
@@ -333,9 +329,6 @@ class _Attempts:
         )
         self._open[token] = (time.monotonic(), reserved)
         return token
-
-    async def recorded(self) -> None:
-        await self.asker.desk.ledger.committed()
 
     def end(self, token: int, outcome: Reply | ProviderFault) -> None:
         facts = self._reply(outcome) if isinstance(outcome, Reply) else fault_facts(outcome)

@@ -229,9 +229,6 @@ class _Book:
     def end_attempt(self, number: int, **facts: Any) -> None:
         self._keeper.end(number, facts)
 
-    async def committed(self) -> None:
-        """The keeper commits each record before it answers."""
-
     def done(self, scorer: int, first: int, last: int) -> Mapping[ItemRef, str]:
         return self._keeper.done([scorer], first, last)[0]
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from evalharness.core.dialogue import Item, Unit
@@ -196,7 +197,6 @@ class _Lane:
             return
         if shelf is None:
             self._desk.ledger.put_body(self.scorer, ref, body)
-            await self._desk.ledger.committed()
         elif asker.waiting:
             shelf.waiting += 1
             return
@@ -205,7 +205,7 @@ class _Lane:
                 self._desk.ledger.put(self.scorer, ref, results)
                 shelf.store.close(self.scorer, ref)
         self._desk.budget.failures += bool(failed)
-        self._progress.advance(self._name, 1, failed, asker.cost)
+        self._desk.ledger.then(partial(self._progress.advance, self._name, 1, failed, asker.cost))
 
 
 def lane_count(plan: RunPlan, judge: Judge) -> int:

@@ -37,10 +37,6 @@ class AttemptLog(Protocol):
         """Record attempt ``number`` (from 1) before anything is sent; returns a token for :meth:`end`."""
         ...
 
-    async def recorded(self) -> None:
-        """Wait until what was begun is stored for good: nothing is sent before."""
-        ...
-
     def end(self, token: int, outcome: Reply | ProviderFault) -> None:
         """Record how the attempt ended."""
         ...
@@ -52,9 +48,6 @@ class NoLog:
     def begin(self, number: int) -> int:
         """The number itself."""
         return number
-
-    async def recorded(self) -> None:
-        """At once."""
 
     def end(self, token: int, outcome: Reply | ProviderFault) -> None:
         """Ignore."""
@@ -121,7 +114,6 @@ async def _attempt(
     try:
         token = log.begin(number)
         try:
-            await log.recorded()
             outcome = await _complete(client, request, seconds)
         except BaseException:
             log.end(token, _given_up())

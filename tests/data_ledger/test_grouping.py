@@ -34,57 +34,74 @@ def _begin(ledger: Ledger, seq: int = 1) -> int:
     return ledger.begin_attempt(1, ItemRef(seq, 1), sample=0, step="verdict", request="r", possible=None)
 
 
-def test_tasks_that_write_side_by_side_share_a_commit_and_wait_for_it(ledger: Ledger):
+def _end(ledger: Ledger, number: int, seq: int) -> None:
+    ledger.end_attempt(number, state="ok", seconds=0.1)
+    ledger.put(1, ItemRef(seq, 1), [Score(1.0)])
+
+
+def test_an_attempt_is_stored_at_once_with_all_that_came_before(ledger: Ledger):
     commits: list[str] = []
+    told: list[int] = []
     ledger._db.set_trace_callback(lambda text: commits.append(text) if text == "COMMIT" else None)
 
-    async def one(seq: int) -> int:
-        number = _begin(ledger, seq)
-        before = _stored(ledger, "attempts")
-        await ledger.committed()
-        assert _stored(ledger, "attempts") == 3
-        ledger.end_attempt(number, state="ok", seconds=0.1)
-        ledger.put(1, ItemRef(seq, 1), [Score(1.0)])
-        await ledger.committed()
-        assert _stored(ledger, "outcomes") == 3
-        return before
-
-    async def run() -> list[int]:
+    async def run() -> None:
         with ledger.grouped():
-            return await asyncio.gather(*map(one, (1, 2, 3)))
+            number = _begin(ledger)
+            assert _stored(ledger, "attempts") == 1
+            _end(ledger, number, 1)
+            ledger.then(lambda: told.append(_stored(ledger, "outcomes")))
+            assert (_stored(ledger, "outcomes"), told) == (0, [])
+            _begin(ledger, 2)
+            assert (_stored(ledger, "attempts"), _stored(ledger, "outcomes"), told) == (2, 1, [1])
 
-    assert asyncio.run(run()) == [0, 0, 0]
+    asyncio.run(run())
     assert len(commits) == 2
+
+
+def test_what_nothing_follows_is_stored_when_the_loop_comes_round(ledger: Ledger):
+    told: list[int] = []
+
+    async def run() -> None:
+        with ledger.grouped():
+            _end(ledger, 1, 1)
+            _end(ledger, 2, 2)
+            ledger.then(lambda: told.append(_stored(ledger, "outcomes")))
+            await asyncio.sleep(0)
+            assert told == [2]
+
+    asyncio.run(run())
 
 
 def test_what_is_open_at_the_end_is_committed(ledger: Ledger):
     async def run() -> None:
         with ledger.grouped():
-            _begin(ledger)
+            _end(ledger, 1, 1)
 
     asyncio.run(run())
-    assert _stored(ledger, "attempts") == 1
+    assert _stored(ledger, "outcomes") == 1
 
 
 def test_a_transaction_commits_what_was_open_and_stays_whole(ledger: Ledger):
     async def run() -> None:
         with ledger.grouped():
-            _begin(ledger)
+            ledger.put(1, ItemRef(3, 1), [Score(1.0)])
             with pytest.raises(KeyError), ledger.transaction():
-                assert _stored(ledger, "attempts") == 1
+                assert _stored(ledger, "outcomes") == 1
                 ledger.put(1, ItemRef(1, 1), [Score(1.0)])
                 raise KeyError
             ledger.put(1, ItemRef(2, 1), [Score(1.0)])
 
     asyncio.run(run())
-    assert _stored(ledger, "outcomes") == 1
+    assert _stored(ledger, "outcomes") == 2
 
 
 def test_outside_every_write_is_committed_at_once(ledger: Ledger):
     _begin(ledger)
     ledger.put(1, ItemRef(1, 1), [Score(1.0)])
     assert (_stored(ledger, "attempts"), _stored(ledger, "outcomes")) == (1, 1)
-    asyncio.run(ledger.committed())
+    told: list[int] = []
+    ledger.then(lambda: told.append(1))
+    assert told == [1]
 
 
 class Refusing:
@@ -102,21 +119,31 @@ class Refusing:
         return self._db.execute(text, *values)
 
 
-def test_a_commit_that_fails_stops_all_who_wait_and_all_later_writes(ledger: Ledger):
-    async def one(seq: int) -> None:
-        _begin(ledger, seq)
-        await ledger.committed()
-        raise AssertionError("sent without a record")
+def test_a_commit_that_fails_stops_every_later_write_and_is_raised(ledger: Ledger):
+    told: list[int] = []
 
-    async def run() -> list[BaseException | None]:
+    async def run() -> None:
         with ledger.grouped():
-            found = await asyncio.gather(*map(one, (1, 2)), return_exceptions=True)
-            with pytest.raises(StorageError):
-                _begin(ledger, 3)
-        return found
+            ledger.put(1, ItemRef(1, 1), [Score(1.0)])
+            ledger.then(lambda: told.append(1))
+            with pytest.raises(StorageError, match="full"):
+                _begin(ledger)
+            with pytest.raises(StorageError, match="full"):
+                ledger.put(1, ItemRef(2, 1), [Score(1.0)])
 
     ledger._db = Refusing(ledger._db)  # type: ignore[assignment]
-    found = asyncio.run(run())
-    ledger.close()
-    assert [type(error) for error in found] == [StorageError, StorageError]
-    assert _stored(ledger, "attempts") == 0
+    with pytest.raises(StorageError, match="full"):
+        asyncio.run(run())
+    assert told == []
+    assert (_stored(ledger, "attempts"), _stored(ledger, "outcomes")) == (0, 0)
+
+
+def test_a_commit_that_fails_while_nobody_looks_is_raised_at_the_end(ledger: Ledger):
+    async def run() -> None:
+        with ledger.grouped():
+            ledger.put(1, ItemRef(1, 1), [Score(1.0)])
+            await asyncio.sleep(0)
+
+    ledger._db = Refusing(ledger._db)  # type: ignore[assignment]
+    with pytest.raises(StorageError, match="full"):
+        asyncio.run(run())

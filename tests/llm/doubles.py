@@ -131,9 +131,6 @@ class ListLog:
         self.begun.append(number)
         return 100 + number
 
-    async def recorded(self) -> None:
-        """At once."""
-
     def end(self, token: int, outcome: Reply | ProviderFault) -> None:
         self.ended.append((token, outcome))
 

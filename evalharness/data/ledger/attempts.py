@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -24,25 +25,27 @@ class Attempts:
     ) -> int:
         """Record an attempt before it is sent, with the most that it can cost (USD); returns its number.
 
-        Inside ``grouped`` it is stored for good when ``committed`` returns, else at once.
+        It is stored for good when this returns.
         """
-        if self._group is not None:
-            self._group.join()
-        with storage_errors(self.path):
+        with self._single():
             cursor = self._db.execute(
                 "INSERT INTO attempts (scorer, dialogue, turn, sample, step, request, started, possible, state) "
                 "VALUES (?,?,?,?,?,?,?,?,'sent')",
                 (scorer, item.seq, stored_turn(item.turn), sample, step, request, time.time(), possible),
             )
+        if self._group is not None:
+            self._group.commit()
         return int(cursor.lastrowid or 0)
 
     def end_attempt(self, number: int, **facts: Any) -> None:
         """Record how an attempt ended: ``state`` (``ok``, ``fault``, ``unknown``), tokens, cost, seconds, cause."""
         names = ", ".join(f"{name}=?" for name in facts)
-        if self._group is not None:
-            self._group.join()
-        with storage_errors(self.path):
+        with self._single():
             self._db.execute(f"UPDATE attempts SET {names} WHERE no=?", (*facts.values(), number))  # noqa: S608
+
+    def _single(self) -> AbstractContextManager[None]:
+        """Around a write outside any transaction."""
+        return storage_errors(self.path) if self._group is None else self._group.writing()
 
     def attempt_totals(self) -> list[AttemptTotals]:
         """Attempts summed by scorer, state and cause. State ``sent`` means that the process died meanwhile."""

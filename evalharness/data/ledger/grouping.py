@@ -1,16 +1,17 @@
-"""Single writes that come close together, committed together: as durable as each by itself, for far less work.
+"""Single writes that come close together, committed together: as durable as each by itself, for less work.
 
-A commit costs about as much as all the writes of an item, and with hundreds of requests in flight many answers arrive
-at once. The first write opens a transaction, which is committed when the event loop has run all that was ready;
-whoever must not go on before waits in :meth:`Group.committed`. A process that dies before that has neither sent what
-the open transaction announces nor shown what it holds.
+A commit costs about as much as all the writes of an item. How an attempt ended and what was made of its answer are
+therefore committed with the record of the next attempt, which has to be stored before anything is sent, or else when
+the event loop has run all that is ready now. A process that dies before that has shown nothing of what it loses, and
+has sent nothing since.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from evalharness.data.ledger.damage import storage_errors
@@ -23,48 +24,69 @@ class Group:
         self._db = db
         self._path = path
         self._loop = loop
-        self._waiting: list[asyncio.Future[None]] = []
+        self._then: list[Callable[[], None]] = []
         self._open = False
         self._failed: Exception | None = None
 
-    def join(self) -> None:
-        """Before a write: from here on it is part of the next commit. A commit that failed is raised here, too."""
-        if self._failed is not None:
-            raise self._failed
-        if not self._open:
-            with storage_errors(self._path):
-                self._db.execute("BEGIN IMMEDIATE")
-            self._open = True
-            self._loop.call_soon(self._when_idle)
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Around a write, which is part of the next commit. Where it fails, nothing of that commit is stored.
 
-    async def committed(self) -> None:
-        """Wait until everything that was written so far is stored for good; a StorageError where it can't be."""
-        if self._open:
-            waiting = self._loop.create_future()
-            self._waiting.append(waiting)
-            await waiting
+        What failed once is raised by every later write, too: a disk that is full by one statement is full for all.
+        """
         if self._failed is not None:
             raise self._failed
+        if self._db.in_transaction and not self._open:  # one that is not ours holds it
+            yield
+            return
+        try:
+            with storage_errors(self._path):
+                self._begin()
+                yield
+        except Exception as error:
+            self._fail(error)
+            raise
+
+    def then(self, told: Callable[[], None]) -> None:
+        """Call this when everything that was written so far is stored for good; never, where it can't be."""
+        if self._open:
+            self._then.append(told)
+        elif self._failed is None:
+            told()
 
     def commit(self) -> None:
-        """Commit what is open; a StorageError where that fails, for everybody who waits and for all later writes."""
+        """Commit what is open. Where that fails it is raised here, and by all later writes."""
         if not self._open:
             return
         self._open = False
-        waiting, self._waiting = self._waiting, []
+        told, self._then = self._then, []
         try:
             with storage_errors(self._path):
                 self._db.execute("COMMIT")
         except Exception as error:
-            self._failed = error
-            with suppress(sqlite3.Error):
-                self._db.execute("ROLLBACK")
+            self._fail(error)
             raise
-        finally:
-            for one in waiting:
-                if not one.done():
-                    one.set_result(None)
+        for one in told:
+            one()
+
+    def close(self) -> None:
+        """Commit what is open; where an earlier commit failed, that is raised."""
+        self.commit()
+        if self._failed is not None:
+            raise self._failed
+
+    def _begin(self) -> None:
+        if not self._open:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._open = True
+            self._loop.call_soon(self._when_idle)
+
+    def _fail(self, error: Exception) -> None:
+        self._failed, self._open = error, False
+        self._then.clear()
+        with suppress(sqlite3.Error):
+            self._db.execute("ROLLBACK")
 
     def _when_idle(self) -> None:
-        with suppress(Exception):  # raised where it is waited for, and by the next write
+        with suppress(Exception):  # raised by the next write, and at the end
             self.commit()

@@ -10,7 +10,7 @@ import hashlib
 import json
 import secrets
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import asdict
 from itertools import groupby
@@ -104,7 +104,7 @@ class Ledger(Dialogues, Attempts):
 
     @contextmanager
     def grouped(self) -> Iterator[None]:
-        """Inside, in a running event loop, attempts and single outcomes that come close together are committed as one.
+        """Inside, in a running event loop, ends of attempts and single outcomes are committed with what follows them.
 
         See :mod:`evalharness.data.ledger.grouping`. The last of them are committed at the end; a StorageError where
         that fails.
@@ -114,12 +114,14 @@ class Ledger(Dialogues, Attempts):
             yield
         finally:
             self._group = None
-            group.commit()
+            group.close()
 
-    async def committed(self) -> None:
-        """Wait until everything that was written is stored for good: at once but inside :meth:`grouped`."""
-        if self._group is not None:
-            await self._group.committed()
+    def then(self, told: Callable[[], None]) -> None:
+        """Call this when everything that was written is stored for good: at once but inside :meth:`grouped`."""
+        if self._group is None:
+            told()
+        else:
+            self._group.then(told)
 
     def writing(self) -> AbstractContextManager[None]:
         """Around single writes: a full or read-only disk is a StorageError."""
@@ -181,10 +183,9 @@ class Ledger(Dialogues, Attempts):
 
     def put_body(self, scorer: int, item: ItemRef, body: str) -> None:
         """Store one outcome, encoded already. It is committed (or part of the open transaction) when this returns;
-        inside :meth:`grouped` when :meth:`committed` does."""
-        if self._group is not None and not self._db.in_transaction:
-            self._group.join()
-        self.put_encoded(scorer, [(item.seq, item.turn, body)])
+        inside :meth:`grouped` soon after (see :meth:`then`)."""
+        with self._single():
+            self.put_encoded(scorer, [(item.seq, item.turn, body)])
 
     def put_encoded(self, scorer: int, rows: Iterable[tuple[int, int | None, str]]) -> None:
         """Store many outcomes (dialogue number, turn, encoded results) of one scorer."""
