@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import signal
 import sys
 import threading
@@ -102,22 +101,9 @@ def _run_async(work: Coroutine[object, object, tuple[Stopped, ...]]) -> tuple[St
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return _run_in_loop(work)
+        return asyncio.run(work)
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(_run_in_loop, work).result()
-
-
-def _run_in_loop(work: Coroutine[object, object, tuple[Stopped, ...]]) -> tuple[Stopped, ...]:
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(work)
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop's, where it is installed (extra ``fast``): with hundreds of requests in flight the loop itself counts."""
-    if importlib.util.find_spec("uvloop") is None:
-        return None
-    factory: Callable[[], asyncio.AbstractEventLoop] = importlib.import_module("uvloop").new_event_loop
-    return factory
+        return pool.submit(asyncio.run, work).result()
 
 
 async def _judging(
