@@ -129,7 +129,7 @@ class _Lane:
         self._progress = progress
         self._stopped = stopped
         self._name = title(judge.columns)
-        self.workers = lane_count(plan, judge)
+        self.workers = self._working = lane_count(plan, judge)
         self._memory = memory_of(desk, plan, self.judge)
         self._held: list[tuple[int, int | None, str]] = []
         self._items = pending_items(desk.ledger, plan, judge, self.scorer)
@@ -152,7 +152,8 @@ class _Lane:
                 await self._one(ref, item)
         finally:
             self._commit()
-            if self._memory is not None:
+            self._working -= 1
+            if self._memory is not None and not self._working:
                 self._memory.flush()
 
     def _commit(self) -> None:
