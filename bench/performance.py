@@ -16,6 +16,7 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import statistics
 import subprocess
 import sys
@@ -200,22 +201,34 @@ def help_page(place: Place, table: Table) -> None:
 
 
 def million(place: Place, table: Table) -> None:
-    """Metrics over a hundred thousand and a million dialogues: memory, and whether time grows with their number."""
-    runs = {}
-    for count in (100_000, 1_000_000):
-        source = place.dialogues(count)
-        command = [sys.executable, "-m", "evalharness", "score", source, "--metric", "surface", "--quiet"]
-        runs[count] = run_measured([*command, "--out", place.folder / f"metrics-{count}"], dict(os.environ))
-        source.unlink()
-        print(f"{count:,} dialogues: {runs[count].wall:.1f} s, peak {runs[count].peak:.0f} MB", flush=True)
-    small, large = runs.values()
-    slope = large.wall / small.wall / 10
+    """Metrics over a hundred thousand and a million dialogues: memory, and whether time grows faster than their number.
+
+    The hundred thousand are measured before and after the million: minutes lie between, and the machine's speed varies.
+    """
+    runs: dict[int, list[Measured]] = {100_000: [], 1_000_000: []}
+    for number, count in enumerate((100_000, 100_000, 1_000_000, 100_000)):
+        out = place.folder / f"metrics-{number}"
+        command = [
+            sys.executable,
+            "-m",
+            "evalharness",
+            "score",
+            place.dialogues(count),
+            "--metric",
+            "surface",
+        ]
+        done = run_measured([*command, "--quiet", "--out", out], dict(os.environ))
+        shutil.rmtree(out)
+        runs[count].append(done)
+        print(f"{count:,} dialogues: {done.wall:.1f} s, peak {done.peak:.0f} MB", flush=True)
+    small, (large,) = median_wall(runs[100_000]), runs[1_000_000]
+    slope = large.wall / small / 10
     table.add(
         "1,000,000 dialogues, metrics only",
-        f"peak ≤ {PEAK:g} MB, slope within 10 %",
-        f"peak {large.peak:.0f} MB over all its processes; {large.wall:.0f} s against {small.wall:.1f} s "
-        f"for 100,000, {slope:.2f} of ten times as long",
-        large.peak <= PEAK and abs(slope - 1.0) <= 0.1,
+        f"peak ≤ {PEAK:g} MB, ≤ 1.1 × ten times 100,000",
+        f"peak {large.peak:.0f} MB over all its processes; {large.wall:.0f} s against {small:.1f} s "
+        f"for 100,000: {slope:.2f} × ten times as long",
+        large.peak <= PEAK and slope <= 1.1,
     )
 
 
