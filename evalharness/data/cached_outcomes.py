@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
+from types import TracebackType
 from typing import NamedTuple
 
 from evalharness.errors import StorageError
@@ -73,16 +74,26 @@ class CachedOutcomes:
         self._db.execute("DELETE FROM outcomes")
 
 
-@contextmanager
-def cache_errors(path: Path) -> Iterator[None]:
+class cache_errors:  # noqa: N801 - used like a function
     """What SQLite says of a damaged or unusable file, as a :class:`StorageError` that names the cache."""
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        raise StorageError(
-            f"the verdict cache {path} can't be used: {error}",
-            fix="Remove it with `evalharness cache clear` (its verdicts will be paid for again), or add --no-cache.",
-        ) from error
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, sqlite3.DatabaseError):
+            raise StorageError(
+                f"the verdict cache {self._path} can't be used: {error}",
+                fix="Remove it with `evalharness cache clear` (its verdicts will be paid for again), "
+                "or add --no-cache.",
+            ) from error
 
 
 def _stored(row: tuple[bytes, CachedOutcome]) -> Sequence[object]:

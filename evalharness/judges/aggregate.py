@@ -102,7 +102,8 @@ def combine_samples(criterion: Criterion, readings: Sequence[Reading], extra: Ma
 def _single(reading: Reading, extra: Mapping[str, Json]) -> Result:
     match reading.answer:
         case Verdict(value=value):
-            facts = {**extra, **_mass([reading])}
+            weighed = reading.mass is not None or reading.as_written
+            facts = {**extra, **_mass([reading])} if weighed else dict(extra)
             return Score(
                 value=value,
                 probabilities=reading.probabilities,

@@ -124,7 +124,7 @@ def scale_words(criterion: Criterion) -> str:
 
 def clean(text: str) -> str:
     """Text of a judge that can be stored: lone surrogates become U+FFFD."""
-    return _SURROGATES.sub("\ufffd", text)
+    return text if text.isascii() else _SURROGATES.sub("\ufffd", text)
 
 
 def squeezed(text: str) -> str:

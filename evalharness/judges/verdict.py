@@ -123,9 +123,11 @@ def unusable_reply(finish: Finish, text: str) -> Unreadable | None:
 def _from_json(
     objects: Sequence[JsonReply], prose: str, criterion: Criterion, key: str, alone: bool, shown: Shown
 ) -> Answer:
+    if len(objects) == 1 and not prose:
+        return _only(objects[0], criterion, key, alone, shown)
     naming = [reply for reply in objects if names(reply, key, alone=alone)]
     if not naming:
-        return Unreadable(Cause.NO_VERDICT, f"the reply has no member {key!r}")
+        return _not_named(key)
     own = [reply for reply in naming if not _copied(reply, key, shown)]
     if not own:
         return _COPIED
@@ -136,6 +138,17 @@ def _from_json(
     if len(values) > 1:
         return Unreadable(Cause.TWO_VERDICTS, "the reply gives more than one verdict")
     return answers[-1]
+
+
+def _only(reply: JsonReply, criterion: Criterion, key: str, alone: bool, shown: Shown) -> Answer:
+    """What the one object says that is the whole reply, as most are."""
+    if not names(reply, key, alone=alone):
+        return _not_named(key)
+    return _COPIED if _copied(reply, key, shown) else answer_in(reply, criterion, key)
+
+
+def _not_named(key: str) -> Unreadable:
+    return Unreadable(Cause.NO_VERDICT, f"the reply has no member {key!r}")
 
 
 def _copied(reply: JsonReply, key: str, shown: Shown) -> bool:

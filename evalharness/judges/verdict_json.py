@@ -34,6 +34,7 @@ MAX_OBJECTS = 500
 """Most pairs of braces that are looked at; no reply with a verdict has so many."""
 
 _VALUE_KEYS = ("value", "rating", "score", "verdict", "answer", "label")
+_RATIONALES = ("rationale", "reasoning", "reason")
 _MAX_CITATIONS = 20
 _BRACKET = re.compile(r'[{}\[\]"]')
 _TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*"|[{}\[\]:]|[^\s{}\[\]:,"]++', re.DOTALL)
@@ -151,10 +152,9 @@ def _judged(criterion: Criterion, member: _Members) -> Answer:
         return Unreadable(Cause.NO_VERDICT, "the reply has no value")
     fits = {_fit(criterion, member[key]) for key in keys}
     fit = fits.pop() if len(fits) == 1 else Odd.SEVERAL
-    answer = answer_of(criterion, fit, " and ".join(_said(member[key]) for key in keys))
-    rationale = next(
-        (member[k] for k in ("rationale", "reasoning", "reason") if isinstance(member.get(k), str)), ""
-    )
+    said = " and ".join([_said(member[key]) for key in keys]) if isinstance(fit, Odd) else ""
+    answer = answer_of(criterion, fit, said)
+    rationale = _rationale(member)
     match answer:
         case Verdict():
             return Verdict(answer.value, rationale, tuple(_citations(member.get("evidence"))))
@@ -162,6 +162,14 @@ def _judged(criterion: Criterion, member: _Members) -> Answer:
             return CannotAssess(rationale)
         case Unreadable():
             return answer
+
+
+def _rationale(member: _Members) -> str:
+    for name in _RATIONALES:
+        found = member.get(name)
+        if isinstance(found, str):
+            return found
+    return ""
 
 
 def _fit(criterion: Criterion, raw: Any) -> Fit:

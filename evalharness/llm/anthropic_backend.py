@@ -24,7 +24,7 @@ from evalharness.llm.batches import BatchApi, Call
 from evalharness.llm.capabilities import traits_of
 from evalharness.llm.client import Reply
 from evalharness.llm.endpoint import Endpoint, parse_endpoint
-from evalharness.llm.http import bounded_client, use_aiohttp
+from evalharness.llm.http import SELF_DESCRIPTION, bounded_client, use_aiohttp
 from evalharness.llm.keys import ANTHROPIC, PLACEHOLDER, Key, Trust, endpoint_for, key_for
 from evalharness.llm.options import AnthropicOptions
 from evalharness.llm.remote import RemoteClient
@@ -172,7 +172,9 @@ def _common(
     options: AnthropicOptions, endpoint: Endpoint | None = None, key: Key | None = None
 ) -> dict[str, Any]:
     own = endpoint is not None and ANTHROPIC.own_host(endpoint)
-    headers: dict[str, Any] = {} if own else {**_without_ambient_headers()}
+    headers: dict[str, Any] = {name: anthropic.Omit() for name in SELF_DESCRIPTION}
+    if not own:
+        headers.update(_without_ambient_headers())
     if key is not None and not own:
         headers["Authorization"] = f"Bearer {key.value}"
     if options.legacy_sampling:

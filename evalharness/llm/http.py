@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import zlib
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, BinaryIO
@@ -18,6 +18,12 @@ KEEP_ALIVE_SECONDS = 30.0
 
 _NO_PROXY: Mapping[str, None] = {f"all://{host}": None for host in ("localhost", "127.0.0.1", "[::1]")}
 """Requests to this machine never go to a proxy of the environment, which would read them and could not answer."""
+
+SELF_DESCRIPTION = tuple(
+    f"X-Stainless-{name}"
+    for name in ("Lang", "Package-Version", "OS", "Arch", "Runtime", "Runtime-Version", "Async")
+)
+"""Headers in which both SDKs describe their machine: nobody needs them, and each costs time in every request."""
 
 _CODED = ("content-encoding", "transfer-encoding")
 
@@ -57,7 +63,11 @@ def bounded_client(
     )
     bounded = type("BoundedClient", (_Bounded, base), {"max_body": max_body})
     client: httpx2.AsyncClient = bounded(
-        timeout=timeout, limits=limits, follow_redirects=False, mounts=dict(_NO_PROXY)
+        timeout=timeout,
+        limits=limits,
+        follow_redirects=False,
+        mounts=dict(_NO_PROXY),
+        headers={"accept-encoding": "identity"},
     )
     return client
 
@@ -69,7 +79,6 @@ class _Bounded(httpx2.AsyncClient):
 
     async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
         """Send one request and read the whole answer."""
-        request.headers["accept-encoding"] = "identity"
         options.update(stream=True, follow_redirects=False)
         response = await super().send(request, **options)
         try:
@@ -94,27 +103,39 @@ def _plain_headers(headers: httpx2.Headers) -> httpx2.Headers:
 
 
 async def _read(response: httpx2.Response, limit: int) -> bytes:
-    return b"".join([chunk async for chunk in _chunks(response, limit)])
+    pieces: list[bytes] = []
+    await _take(response, limit, pieces.append)
+    return b"".join(pieces)
 
 
 async def _spool(response: httpx2.Response, file: BinaryIO, limit: int) -> bytes:
-    async for chunk in _chunks(response, limit):
-        file.write(chunk)
+    await _take(response, limit, file.write)
     return b""
 
 
-async def _chunks(response: httpx2.Response, limit: int) -> AsyncIterator[bytes]:
-    """The body piece by piece, decompressed; raises once it is longer than allowed."""
-    coding = response.headers.get("content-encoding", "identity").strip().lower()
-    chunks: AsyncIterator[bytes] = response.aiter_raw()
-    if coding not in ("", "identity"):
-        chunks = _inflated(chunks, coding, limit, response.request)
+async def _take(response: httpx2.Response, limit: int, take: Callable[[bytes], object]) -> None:
+    """Hand over the body piece by piece, decompressed; raises once it is longer than allowed.
+
+    The stream is read directly: what ``aiter_raw`` does around it costs more than reading a whole verdict.
+    """
+    chunks = _decoded(response, limit)
     size = 0
-    async for chunk in chunks:
-        size += len(chunk)
-        if size > limit:
-            raise BodyRefusedError(f"the body is longer than {limit} bytes", request=response.request)
-        yield chunk
+    try:
+        async for chunk in chunks:
+            size += len(chunk)
+            if size > limit:
+                raise BodyRefusedError(f"the body is longer than {limit} bytes", request=response.request)
+            take(chunk)
+    finally:
+        if isinstance(chunks, AsyncGenerator):
+            await chunks.aclose()
+
+
+def _decoded(response: httpx2.Response, limit: int) -> AsyncIterator[bytes]:
+    assert isinstance(response.stream, httpx2.AsyncByteStream)
+    chunks = aiter(response.stream)
+    coding = response.headers.get("content-encoding", "identity").strip().lower()
+    return chunks if coding in ("", "identity") else _inflated(chunks, coding, limit, response.request)
 
 
 async def _inflated(

@@ -23,10 +23,11 @@ from evalharness.core.scores import Cause
 from evalharness.llm import wire_chat, wire_responses
 from evalharness.llm.asked import Asked
 from evalharness.llm.batches import BatchApi, Call
+from evalharness.llm.body_text import BodyText
 from evalharness.llm.capabilities import When, traits_of
 from evalharness.llm.client import Reply
 from evalharness.llm.endpoint import Endpoint
-from evalharness.llm.http import bounded_client, use_aiohttp
+from evalharness.llm.http import SELF_DESCRIPTION, bounded_client, use_aiohttp
 from evalharness.llm.keys import AZURE, OPENAI, PLACEHOLDER, Key, Provider, Trust, endpoint_for, key_for
 from evalharness.llm.options import OpenAIOptions
 from evalharness.llm.remote import RemoteClient
@@ -37,6 +38,10 @@ from evalharness.llm.wire_batches_openai import OpenAIBatches
 _AZURE_DOMAINS = ("openai.azure.com", "cognitiveservices.azure.com", "services.ai.azure.com")
 _AZURE_CHAT_VERSION = "2024-10-21"
 _OPENAI_HEADERS = ("OpenAI-Organization", "OpenAI-Project")
+_UNSENT = {name: openai.Omit() for name in SELF_DESCRIPTION}
+_PLAIN: Any = {
+    "headers": {"x-stainless-retry-count": openai.Omit(), "x-stainless-read-timeout": openai.Omit()}
+}
 
 
 class OpenAIClient(RemoteClient):
@@ -75,6 +80,7 @@ class OpenAIClient(RemoteClient):
         self._settings = options
         self.seed_in_api = not self._responses
         self._sdk = sdk_client(provider, endpoint, key, options)
+        self._text = BodyText()
         path = "/responses" if self._responses else "/chat/completions"
         # whole addresses spare the SDK the joining of each; Azure's SDK writes the model into the path itself
         self._url = path if provider is AZURE else f"{str(self._sdk.base_url).rstrip('/')}{path}"
@@ -104,7 +110,10 @@ class OpenAIClient(RemoteClient):
         return body
 
     async def _send(self, body: Mapping[str, Any]) -> httpx2.Response:
-        return await self._sdk.post(self._url, cast_to=httpx2.Response, body=body)
+        if self._azure:  # its SDK looks into the body for the model
+            return await self._sdk.post(self._url, cast_to=httpx2.Response, body=body)
+        text = self._text.encode(body)
+        return await self._sdk.post(self._url, cast_to=httpx2.Response, content=text, options=_PLAIN)
 
     def _read(self, raw: bytes, asked: Asked) -> Reply:
         read = wire_responses.read if self._responses else wire_chat.read
@@ -184,14 +193,13 @@ def sdk_client(
         ),
     }
     if provider is AZURE:
-        common.update(_azure_address(endpoint, options), default_headers=_without_ambient_headers())
+        common.update(_azure_address(endpoint, options))
+        common["default_headers"] = {**_UNSENT, **_without_ambient_headers()}
         return openai.AsyncAzureOpenAI(**common)
+    headers: dict[str, Any] = dict(_UNSENT)
     if not OPENAI.own_host(endpoint):
-        common["default_headers"] = {
-            **_without_ambient_headers(),
-            "Authorization": f"Bearer {key.value}",
-        }
-    return openai.AsyncOpenAI(base_url=endpoint.url, **common)
+        headers.update(_without_ambient_headers(), Authorization=f"Bearer {key.value}")
+    return openai.AsyncOpenAI(base_url=endpoint.url, default_headers=headers, **common)
 
 
 def _azure_address(endpoint: Endpoint, options: OpenAIOptions) -> dict[str, str]:

@@ -14,6 +14,7 @@ import pytest
 
 from evalharness.core.scores import Cause
 from evalharness.llm.client import Finish, ProviderFault, Reply, Sampling
+from evalharness.llm.http import SELF_DESCRIPTION
 from tests.faultd import (
     MALFORMED,
     RETRYABLE,
@@ -187,6 +188,19 @@ def test_long_plain_bodies_are_capped_and_gzip_within_the_cap_is_read() -> None:
         assert isinstance(reply, Reply)
         assert reply.text == "hi"
         assert server.requests[0].headers["accept-encoding"] == "identity"
+
+
+@pytest.mark.parametrize("transport", ["httpx", "aiohttp"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_requests_do_not_describe_the_machine(kind: str, transport: str) -> None:
+    if transport == "aiohttp":
+        pytest.importorskip("aiohttp", reason="the extra `fast` is not installed")
+    with Faultd() as server:
+        outcome(kind, server.root, transport=transport)
+        (seen,) = server.requests
+    assert not [name for name in seen.headers if name in {header.lower() for header in SELF_DESCRIPTION}]
+    assert seen.headers["content-type"] == "application/json"
+    assert seen.headers["accept-encoding"] == "identity"
 
 
 def test_nobody_at_home() -> None:

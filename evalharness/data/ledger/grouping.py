@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
+from types import TracebackType
 
 from evalharness.data.ledger.damage import storage_errors
 
@@ -22,30 +23,18 @@ class Group:
 
     def __init__(self, db: sqlite3.Connection, path: Path, loop: asyncio.AbstractEventLoop) -> None:
         self._db = db
-        self._path = path
+        self.path = path
         self._loop = loop
         self._then: list[Callable[[], None]] = []
         self._open = False
         self._failed: Exception | None = None
 
-    @contextmanager
-    def writing(self) -> Iterator[None]:
+    def writing(self) -> AbstractContextManager[None]:
         """Around a write, which is part of the next commit. Where it fails, nothing of that commit is stored.
 
         What failed once is raised by every later write, too: a disk that is full by one statement is full for all.
         """
-        if self._failed is not None:
-            raise self._failed
-        if self._db.in_transaction and not self._open:  # one that is not ours holds it
-            yield
-            return
-        try:
-            with storage_errors(self._path):
-                self._begin()
-                yield
-        except Exception as error:
-            self._fail(error)
-            raise
+        return _Writing(self)
 
     def then(self, told: Callable[[], None]) -> None:
         """Call this when everything that was written so far is stored for good; never, where it can't be."""
@@ -61,10 +50,10 @@ class Group:
         self._open = False
         told, self._then = self._then, []
         try:
-            with storage_errors(self._path):
+            with storage_errors(self.path):
                 self._db.execute("COMMIT")
         except Exception as error:
-            self._fail(error)
+            self.fail(error)
             raise
         for one in told:
             one()
@@ -75,13 +64,26 @@ class Group:
         if self._failed is not None:
             raise self._failed
 
-    def _begin(self) -> None:
-        if not self._open:
-            self._db.execute("BEGIN IMMEDIATE")
-            self._open = True
-            self._loop.call_soon(self._when_idle)
+    def begin(self) -> bool:
+        """Before a write; whether it is part of the next commit (a transaction that is not ours may hold it)."""
+        if self._failed is not None:
+            raise self._failed
+        if self._open:
+            return True
+        if self._db.in_transaction:
+            return False
+        try:
+            with storage_errors(self.path):
+                self._db.execute("BEGIN IMMEDIATE")
+        except Exception as error:
+            self.fail(error)
+            raise
+        self._open = True
+        self._loop.call_soon(self._when_idle)
+        return True
 
-    def _fail(self, error: Exception) -> None:
+    def fail(self, error: Exception) -> None:
+        """Give up what is open: it can't be stored."""
         self._failed, self._open = error, False
         self._then.clear()
         with suppress(sqlite3.Error):
@@ -90,3 +92,28 @@ class Group:
     def _when_idle(self) -> None:
         with suppress(Exception):  # raised by the next write, and at the end
             self.commit()
+
+
+class _Writing:
+    """Around one write of a group."""
+
+    __slots__ = ("_group", "_ours")
+
+    def __init__(self, group: Group) -> None:
+        self._group = group
+
+    def __enter__(self) -> None:
+        self._ours = self._group.begin()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None or not self._ours:
+            return
+        try:
+            storage_errors(self._group.path).__exit__(kind, error, trace)
+        except Exception as told:
+            self._group.fail(told)
+            raise
+        if isinstance(error, Exception):
+            self._group.fail(error)
