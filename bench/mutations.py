@@ -53,6 +53,9 @@ MUTANTS = (
            "                    self._desk.ledger.put_body(self.scorer, *late)\n"
            "                self._late = []\n",
            (f"{R}/test_killed.py",)),
+    Mutant("checksum of remembered outcomes", "data/cached_outcomes.py",
+           "if crc == _crc(key, turn, body, models, replies):", "if True:",
+           (f"{R}/test_cached.py",)),
     Mutant("nothing is sent before its record is committed", "data/ledger/attempts.py",
            "            self._group.commit()\n        return int", "            pass\n        return int",
            ("tests/engine/test_judging.py",)),

@@ -11,6 +11,7 @@ import sqlite3
 import zlib
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
@@ -21,7 +22,9 @@ TABLE = (
     "CREATE TABLE IF NOT EXISTS outcomes (key BLOB NOT NULL, turn INTEGER NOT NULL, body TEXT NOT NULL, "
     "models TEXT NOT NULL, replies INTEGER NOT NULL, crc INTEGER NOT NULL, UNIQUE (key, turn))"
 )
-_SELECT = "SELECT turn, body, models, replies, crc FROM outcomes WHERE key=?"
+_SELECT = "SELECT key, turn, body, models, replies, crc FROM outcomes WHERE key IN (%s)"
+_MOST_KEYS = 500
+"""Keys that are looked up by one statement (SQLite takes 999 at least)."""
 _WHOLE = -1
 
 
@@ -42,15 +45,18 @@ class CachedOutcomes:
         self._db = db
         self._path = path
 
-    def of(self, key: bytes) -> list[CachedOutcome]:
-        """What is known of a dialogue, without what is damaged."""
-        with cache_errors(self._path):
-            rows = self._db.execute(_SELECT, (key,)).fetchall()
-        return [
-            CachedOutcome(None if turn == _WHOLE else turn, body, tuple(json.loads(models)), replies)
-            for turn, body, models, replies, crc in rows
-            if crc == _crc(key, turn, body, models, replies)
-        ]
+    def of(self, keys: Sequence[bytes]) -> dict[bytes, list[CachedOutcome]]:
+        """What is known of dialogues, by key, without what is damaged; a key of which nothing is known is missing."""
+        found: dict[bytes, list[CachedOutcome]] = {}
+        for first in range(0, len(keys), _MOST_KEYS):
+            part = keys[first : first + _MOST_KEYS]
+            with cache_errors(self._path):
+                rows = self._db.execute(_SELECT % ",".join("?" * len(part)), part).fetchall()
+            for key, turn, body, models, replies, crc in rows:
+                if crc == _crc(key, turn, body, models, replies):
+                    at = None if turn == _WHOLE else turn
+                    found.setdefault(key, []).append(CachedOutcome(at, body, _names(models), replies))
+        return found
 
     def put(self, rows: Iterable[tuple[bytes, CachedOutcome]]) -> None:
         """Store outcomes; a full or busy disk is no reason to stop."""
@@ -94,6 +100,11 @@ class cache_errors:  # noqa: N801 - used like a function
                 fix="Remove it with `evalharness cache clear` (its verdicts will be paid for again), "
                 "or add --no-cache.",
             ) from error
+
+
+@lru_cache(maxsize=64)
+def _names(models: str) -> tuple[str, ...]:
+    return tuple(json.loads(models))
 
 
 def _stored(row: tuple[bytes, CachedOutcome]) -> Sequence[object]:

@@ -25,14 +25,14 @@ class Answering:
     models: dict[int, set[str]] = field(default_factory=dict)
     mixed: bool = False
 
-    def is_another(self, scorer: int, reply: Reply) -> bool:
-        """Whether the reply comes from a model that would be one too many; else it is remembered."""
+    def is_another(self, scorer: int, model: str) -> bool:
+        """Whether a reply of this model comes from one too many; else the model is remembered."""
         known = self.models.setdefault(scorer, set())
-        if not reply.model or reply.model in known:
+        if not model or model in known:
             return False
         if len(known) >= self.asked.get(scorer, len(known) + 1) and not self.mixed:
             return True
-        known.add(reply.model)
+        known.add(model)
         return False
 
     def fault(self, scorer: int, client: Client, reply: Reply) -> ProviderFault:

@@ -250,7 +250,7 @@ class Asker:
             return None
         reply, cost = found
         self._add_cost(cost)
-        if self.desk.answering.is_another(self.scorer, reply):
+        if self.desk.answering.is_another(self.scorer, reply.model):
             self.fatal = self.desk.answering.fault(self.scorer, client, reply)
             raise self.fatal
         return reply
@@ -292,7 +292,7 @@ class Asker:
             reply = replyjson.from_json(row)
         except (KeyError, TypeError, ValueError):
             return None
-        if self.desk.answering.is_another(self.scorer, reply):
+        if self.desk.answering.is_another(self.scorer, reply.model):
             return None
         self._hits.add(key)
         self._models[key] = reply.model
@@ -357,7 +357,7 @@ class _Attempts:
     def _another(self, reply: Reply) -> Mapping[str, Json]:
         """What makes an answer of a model that may not answer a fault, which was paid all the same."""
         answering = self.asker.desk.answering
-        if not answering.is_another(self.asker.scorer, reply):
+        if not answering.is_another(self.asker.scorer, reply.model):
             return {}
         self.moved = answering.fault(self.asker.scorer, self.client, reply)
         return {"state": "fault", "cause": self.moved.cause.value, "detail": self.moved.detail[:500]}

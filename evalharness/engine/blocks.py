@@ -29,7 +29,6 @@ from evalharness.engine.progress import causes
 from evalharness.judges.interface import Judge
 from evalharness.judges.options import JudgeOptions
 from evalharness.judges.spec import make_judges
-from evalharness.llm.client import Reply
 from evalharness.llm.pricing import Prices
 from evalharness.llm.retry import RetryPolicy
 from evalharness.llm.throttle import Bounds, LimiterPool
@@ -252,16 +251,16 @@ class _SharedAnswering(Answering):
 
     keeper: Keeper | None = None
 
-    def is_another(self, scorer: int, reply: Reply) -> bool:
+    def is_another(self, scorer: int, model: str) -> bool:
         assert self.keeper is not None
         known = self.models.setdefault(scorer, set())
-        if not reply.model or reply.model in known:
+        if not model or model in known:
             return False
-        before = self.keeper.another(scorer, reply.model)
+        before = self.keeper.another(scorer, model)
         if before:
             self.models[scorer] = set(before)
             return True
-        known.add(reply.model)
+        known.add(model)
         return False
 
 

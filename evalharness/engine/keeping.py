@@ -21,7 +21,7 @@ from evalharness.engine.answering import Answering
 from evalharness.engine.budget import Budget, LimitReached
 from evalharness.engine.judging import Stopped
 from evalharness.errors import StorageError
-from evalharness.llm.client import ProviderFault, Reply
+from evalharness.llm.client import ProviderFault
 from evalharness.llm.pricing import Prices
 
 
@@ -121,7 +121,7 @@ class Keeper:
 
     def another(self, scorer: int, model: str) -> frozenset[str]:
         """The models that have answered a scorer, where this one is one too many; else it is remembered."""
-        if self._answering.is_another(scorer, Reply("", model=model)):
+        if self._answering.is_another(scorer, model):
             return frozenset(self._answering.models[scorer])
         return frozenset()
 

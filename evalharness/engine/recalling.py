@@ -108,9 +108,7 @@ class _Recaller:
 
     def _another(self, row: Recalled) -> bool:
         """Whether a reply comes from a model that may not answer this judge."""
-        return any(
-            self.desk.answering.is_another(self.scorer, Reply("", model=model)) for model in row.models
-        )
+        return any(self.desk.answering.is_another(self.scorer, model) for model in row.models)
 
     def _recalled(self, block: Sequence[_Pending]) -> Iterator[Sequence[Recalled]]:
         """What copies of this process find, some items at a time."""

@@ -24,7 +24,6 @@ from evalharness.engine.answering import Answering
 from evalharness.engine.asking import Desk
 from evalharness.engine.plan import RunPlan, needs_of, scorer_key
 from evalharness.judges.interface import Judge
-from evalharness.llm.client import Reply
 
 _READERS = ("core", "judges", "llm")
 """The parts of this package that make an outcome of replies."""
@@ -73,9 +72,13 @@ class Memory:
     def _known(self, scorer: int, answering: Answering) -> Iterator[tuple[int, CachedOutcome]]:
         for hashes in self.ledger.hash_blocks(_BLOCK):
             done = self.ledger.done(scorer, hashes[0][0], hashes[-1][0])
-            for seq, stored in hashes:
-                for found in self.cache.outcomes.of(self._key(stored)):
-                    if ItemRef(seq, found.turn) not in done and not _another(answering, scorer, found):
+            keys = [(seq, self._key(stored)) for seq, stored in hashes]
+            known = self.cache.outcomes.of([key for _, key in keys])
+            for seq, key in keys:
+                for found in known.get(key, ()):
+                    if (not done or ItemRef(seq, found.turn) not in done) and not _another(
+                        answering, scorer, found
+                    ):
                         yield seq, found
 
     def _key(self, stored: str) -> bytes:
@@ -84,7 +87,7 @@ class Memory:
 
 def _another(answering: Answering, scorer: int, found: CachedOutcome) -> bool:
     """Whether a reply came from a model that may not answer this judge."""
-    return any(answering.is_another(scorer, Reply("", model=model)) for model in found.models)
+    return any(answering.is_another(scorer, model) for model in found.models)
 
 
 def memory_of(desk: Desk, plan: RunPlan, judge: Judge) -> Memory | None:

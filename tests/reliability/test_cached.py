@@ -59,19 +59,34 @@ def test_a_damaged_entry_is_asked_again_and_nothing_else(bench: Bench):
     ).read_bytes()
 
 
-@pytest.mark.parametrize("column", ["body", "models", "replies", "turn"])
+DAMAGE = {"body": "replace(body, '1', '0')", "replies": "replies + 1", "turn": "turn + 2"}
+
+
+@pytest.mark.parametrize("column", DAMAGE)
 def test_a_damaged_outcome_is_read_anew_from_its_verdicts(bench: Bench, column: str):
     assert bench.here("first").code == 0
     asked = bench.server.count
     cache = VerdictCache()
     assert cache.outcomes.count() == bench.rows
-    cache._db.execute(f"UPDATE outcomes SET {column} = replace({column}, '1', '0')")
+    cache._db.execute(f"UPDATE outcomes SET {column} = {DAMAGE[column]}")
     cache.close()
     assert bench.here("second").code == 0
     assert bench.server.count == asked
-    assert (bench.work / "second" / "report.json").read_bytes() == (
-        bench.work / "first" / "report.json"
-    ).read_bytes()
+    for name in FILES:
+        assert (bench.work / "second" / name).read_bytes() == (bench.work / "first" / name).read_bytes(), name
+    execution = json.loads((bench.work / "second" / "execution.json").read_text())
+    assert sum(judge["from_cache"] for judge in execution["judges"]) == bench.rows
+
+
+def test_a_damaged_name_of_a_model_does_not_make_the_right_one_another(bench: Bench):
+    assert bench.here("first").code == 0
+    asked = bench.server.count
+    cache = VerdictCache()
+    cache._db.execute("""UPDATE outcomes SET models = '["another"]'""")
+    cache.close()
+    bench.write(bench.rows + 1)
+    assert bench.here("second").code == 0
+    assert bench.server.count == asked + 1
 
 
 def test_the_page_is_chosen_here_where_no_copy_can_do_it(bench: Bench, monkeypatch: pytest.MonkeyPatch):

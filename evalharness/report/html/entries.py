@@ -11,7 +11,6 @@ dialogue, "o": [[item, column, facts], …]}`` with what a result says beside it
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntFlag
@@ -32,9 +31,6 @@ REASONS = tuple(reason.value for reason in SkipReason)
 WHOLE = -1
 _SNIPPET = 90
 _EXACT_DIGITS = 15
-_LONG_NUMBER = re.compile(r"[0-9]{15}")
-_HIDING = ("\\u", "\\b", "\\f", "\\r", "\u007f")
-"""What stands in stored text (ASCII, JSON) for every character that could hide or reorder text."""
 
 
 class Flag(IntFlag):
@@ -51,6 +47,8 @@ class Mark(IntFlag):
     HUMAN = 2
     UNCERTAIN = 4
 
+
+_NO_FLAG, _NO_MARK = Flag(0), Mark(0)  # making one takes longer than all else of a flag
 
 Marks = Mapping[str, frozenset[tuple[str, int | None]]]
 """Items by what is known of them from elsewhere: ``new`` and ``human``."""
@@ -77,15 +75,19 @@ class Entry:
     @property
     def plain_size(self) -> int:
         """Bytes of the texts as they stand."""
-        return sum(len(text) if text.isascii() else len(text.encode()) for text in (self.index, self.record))
+        return _size(self.index) + _size(self.record)
+
+
+def _size(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
 
 
 def make_entry(order: int, joined: Joined, columns: ColumnSet, marks: Marks = NO_MARKS) -> Entry:
     """The entry of a dialogue; ``order`` is its place among all dialogues."""
     body = joined.stored.body
-    raw = _EXACT.decode(body)
+    raw, long = _exact(body)
     items = _items(joined, columns)
-    flags = _flags(raw, hiding=any(mark in body for mark in _HIDING))
+    flags = _flags(raw, hiding=_may_hide(body))
     index: list[Json] = [
         raw["id"],
         raw.get("group", ""),
@@ -100,33 +102,46 @@ def make_entry(order: int, joined: Joined, columns: ColumnSet, marks: Marks = NO
         order=order,
         source=joined.stored.source,
         index=island_json(index),
-        record=_record(body, raw, list(_facts(items))),
+        record=_record(body, raw, list(_facts(items)), as_it_stands=not long and "\\u" not in body),
         facets=_facets(raw),
         turns=sum(turn != WHOLE for turn, _ in items),
         flags=flags,
     )
 
 
-def _record(body: str, raw: Mapping[str, Any], facts: list[Json]) -> str:
+def _record(body: str, raw: Mapping[str, Any], facts: list[Json], *, as_it_stands: bool) -> str:
     """The record of a dialogue. Stored text that says the same byte for byte is taken as it stands: the page writes
     numbers with too many digits and characters that stand as escapes otherwise."""
-    if "\\u" not in body and _LONG_NUMBER.search(body) is None:
+    if as_it_stands:
         return island_text(f'{{"d":{body},"o":{island_json(facts)}}}')
     return island_json({"d": raw, "o": facts})
 
 
 def reading_text(body: str, turn: int | None) -> tuple[str, str]:
     """A dialogue's id and the start of the turn (or of the dialogue) to recognise it by."""
-    raw = _EXACT.decode(body)
+    raw, _ = _exact(body)
     return raw["id"], _title(raw) if turn is None else _snippet(raw["messages"][turn])
 
 
-def _exact_int(digits: str) -> int | str:
-    """Integers that a double can't hold stay text, so that the page shows every digit."""
-    return int(digits) if len(digits) <= _EXACT_DIGITS else digits
+def _exact(body: str) -> tuple[Any, bool]:
+    """A stored dialogue, and whether it has integers that a double can't hold: they stay text, so that the page shows
+    every digit."""
+    long: list[str] = []
+
+    def integer(digits: str) -> int | str:
+        if len(digits) <= _EXACT_DIGITS:
+            return int(digits)
+        long.append(digits)
+        return digits
+
+    return json.JSONDecoder(parse_int=integer).decode(body), bool(long)
 
 
-_EXACT = json.JSONDecoder(parse_int=_exact_int)
+def _may_hide(body: str) -> bool:
+    """Whether stored text (ASCII, JSON) holds any of the characters that could hide or reorder text."""
+    return "\u007f" in body or (
+        "\\" in body and ("\\u" in body or "\\b" in body or "\\f" in body or "\\r" in body)
+    )
 
 
 Items = list[tuple[int, dict[int, Result]]]
@@ -166,7 +181,7 @@ def split_of(result: Result) -> float:
 def _mark(
     item: tuple[str, int | None], results: Mapping[int, Result], columns: Sequence[Column], marks: Marks
 ) -> Mark:
-    mark = Mark.NEW if item in marks.get("new", ()) else Mark(0)
+    mark = Mark.NEW if item in marks.get("new", ()) else _NO_MARK
     if item in marks.get("human", ()):
         mark |= Mark.HUMAN
     if any(columns[i].judged and uncertain(result) for i, result in results.items()):
@@ -200,7 +215,7 @@ def _facts(items: Items) -> Iterator[Json]:
 
 def _flags(raw: Mapping[str, Any], *, hiding: bool) -> Flag:
     """The flags of a dialogue; ``hiding`` is False where nothing in it can be invisible."""
-    flags = Flag(0)
+    flags = _NO_FLAG
     if hiding and any(map(has_invisible, (raw["id"], *(message["content"] for message in raw["messages"])))):
         flags |= Flag.INVISIBLE
     if raw.get("id_is_hash"):

@@ -16,8 +16,6 @@ _ESCAPED = re.compile(
     "\ud800-\udfff\ufeff\uffa0\ufff0-\uffff\U000e0000-\U000e0fff]"
 )
 """What must not stand raw in a script element (markup, lone surrogates) or could mislead a reader of the source."""
-_ASCII_ESCAPED = "<>&\u007f"
-"""The same among ASCII characters (JSON itself escapes those below the space)."""
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
@@ -33,7 +31,8 @@ def island_json(value: object) -> str:
 
 def island_text(text: str) -> str:
     """The same of a value that is JSON already."""
-    if text.isascii() and not any(char in text for char in _ASCII_ESCAPED):
+    plain = "<" not in text and ">" not in text and "&" not in text and "\u007f" not in text
+    if plain and text.isascii():  # JSON itself escapes what is below the space
         return text
     return _ESCAPED.sub(_escape, text)
 
