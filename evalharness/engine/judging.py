@@ -23,7 +23,7 @@ from evalharness.engine.remembering import memory_of
 from evalharness.errors import StorageError
 from evalharness.judges.interface import Judge
 from evalharness.judges.steps import lacks_verdict
-from evalharness.llm.client import Client, ProviderFault
+from evalharness.llm.client import Client, ProviderFault, prepare
 
 _BLOCK = 64
 _HELD = 64
@@ -136,6 +136,8 @@ class _Lane:
         total = item_count(desk.ledger, plan, judge)
         live = desk.shelf is None or desk.shelf.collector is None
         done = desk.ledger.outcome_count(self.scorer)
+        if done < total and not desk.offline:
+            prepare(judge.clients)
         progress.start(self._name, total, done, self._lane_state if live else None)
 
     @property

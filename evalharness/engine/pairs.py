@@ -20,7 +20,7 @@ from evalharness.engine.judging import Stopped, ask_again, work_side_by_side, wo
 from evalharness.engine.plan import Limits
 from evalharness.engine.progress import Progress, causes
 from evalharness.judges.pairwise import PairJudge
-from evalharness.llm.client import ProviderFault
+from evalharness.llm.client import ProviderFault, prepare
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +199,8 @@ class _Lane:
         self._name = f"judge {judge.name} on {judge.rubric.name}"
         tasks = list(_tasks(desk.ledger, judge, matches, retry_failed))
         total = len(matches) * len(Order)
+        if tasks and not desk.offline:
+            prepare(judge.clients)
         progress.start(self._name, total, total - len(tasks))
         self._tasks = iter(tasks)
 

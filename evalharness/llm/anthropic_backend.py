@@ -1,4 +1,4 @@
-"""Anthropic's models, at Anthropic, on Bedrock or on Vertex. The only file that imports the ``anthropic`` package.
+"""Anthropic's models, at Anthropic, on Bedrock or on Vertex.
 
 No sampling parameters are sent: the API refuses them, even at their default values (``legacy_sampling`` sends them by
 way of an old API version). Retries, redirects and traces are off, and answers are read from their raw bytes. Cache
@@ -8,15 +8,13 @@ breakpoints stand after the rubric and, where dialogues are shared between reque
 from __future__ import annotations
 
 import importlib.util
-import os
-from collections.abc import Mapping
-from typing import Any, TypeAlias
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-import anthropic
 import httpx2
 
 from evalharness.core.canonical import Json
-from evalharness.core.scores import Cause
 from evalharness.errors import MissingDependencyError, UsageError
 from evalharness.llm import wire_messages
 from evalharness.llm.asked import Asked
@@ -24,46 +22,55 @@ from evalharness.llm.batches import BatchApi, Call
 from evalharness.llm.capabilities import traits_of
 from evalharness.llm.client import Reply
 from evalharness.llm.endpoint import Endpoint, parse_endpoint
-from evalharness.llm.http import SELF_DESCRIPTION, bounded_client, use_aiohttp
-from evalharness.llm.keys import ANTHROPIC, PLACEHOLDER, Key, Trust, endpoint_for, key_for
+from evalharness.llm.http import use_aiohttp
+from evalharness.llm.keys import ANTHROPIC, PLACEHOLDER, Trust, endpoint_for, key_for
 from evalharness.llm.options import AnthropicOptions
-from evalharness.llm.remote import RemoteClient
+from evalharness.llm.remote import SdkClient
 from evalharness.llm.sdk_faults import SdkErrors
 from evalharness.llm.shared_blocks import Marks
 from evalharness.llm.wire_batches_anthropic import AnthropicBatches
 
-Sdk: TypeAlias = anthropic.AsyncAnthropic | anthropic.AsyncAnthropicBedrock | anthropic.AsyncAnthropicVertex
+if TYPE_CHECKING:
+    from evalharness.llm.anthropic_sdk import Sdk
 
-_LEGACY_VERSION = "2023-06-01"
 _LEGACY_SAMPLING = {"temperature": True, "top_p": True}
 
 
-class AnthropicClient(RemoteClient):
-    """A model behind Anthropic's messages."""
+class AnthropicClient(SdkClient):
+    """A model behind Anthropic's messages; ``make_sdk`` gives the SDK's client when it is first needed."""
 
     backend = "anthropic"
-    errors = SdkErrors(
-        base=anthropic.AnthropicError,
-        status=anthropic.APIStatusError,
-        timeout=anthropic.APITimeoutError,
-        connection=anthropic.APIConnectionError,
-        invalid=anthropic.APIResponseValidationError,
-        other={"CredentialsError": Cause.AUTH, "RetryableError": Cause.CONNECTION},
-    )
-
     seed_in_api = False
 
-    def __init__(self, model: str, endpoint: Endpoint, sdk: Sdk, options: AnthropicOptions, key: str) -> None:
+    def __init__(
+        self,
+        model: str,
+        endpoint: Endpoint,
+        make_sdk: Callable[[], Sdk],
+        options: AnthropicOptions,
+        key: str,
+    ) -> None:
         known = _LEGACY_SAMPLING if options.legacy_sampling else {}
         traits = traits_of("anthropic", model, own_host=True, overrides={**known, **options.capabilities})
         super().__init__(model, endpoint, traits, options, () if key in ("", PLACEHOLDER) else (key,))
         self._settings = options
-        self._sdk = sdk
-        self._create = sdk.messages.with_raw_response.create
+        self._make_sdk = make_sdk
+        use_aiohttp(options.transport)  # says at once when it is not installed
 
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._sdk.close()
+    @cached_property
+    def _sdk(self) -> Sdk:
+        return self._make_sdk()
+
+    @cached_property
+    def _create(self) -> Any:
+        return self._sdk.messages.with_raw_response.create
+
+    @property
+    def errors(self) -> SdkErrors:
+        """What the SDK raises."""
+        from evalharness.llm.anthropic_sdk import ERRORS
+
+        return ERRORS
 
     def _identity(self) -> Mapping[str, Json]:
         settings = self._settings
@@ -89,7 +96,8 @@ class AnthropicClient(RemoteClient):
         answer = await self._create(
             model=str(body["model"]), max_tokens=body["max_tokens"], messages=[], extra_body=body
         )
-        return answer.http_response
+        response: httpx2.Response = answer.http_response
+        return response
 
     @property
     def batches(self) -> BatchApi | None:
@@ -117,38 +125,40 @@ def make_anthropic(
         return _on_platform(model, _vertex(base_url, options, trust), options)
     endpoint = endpoint_for(ANTHROPIC, base_url, trust)
     key = key_for(ANTHROPIC, endpoint, trust, options.api_key_env)
-    sdk = anthropic.AsyncAnthropic(
-        api_key=key.value, base_url=endpoint.url, **_common(options, endpoint, key)
-    )
-    return AnthropicClient(model, endpoint, sdk, options, key.value)
+
+    def make_sdk() -> Sdk:
+        from evalharness.llm.anthropic_sdk import own_client
+
+        return own_client(endpoint, key, options)
+
+    return AnthropicClient(model, endpoint, make_sdk, options, key.value)
 
 
 def _on_platform(model: str, sdk: Sdk, options: AnthropicOptions) -> AnthropicClient:
-    return AnthropicClient(model, parse_endpoint(str(sdk.base_url)), sdk, options, "")
+    return AnthropicClient(model, parse_endpoint(str(sdk.base_url)), lambda: sdk, options, "")
 
 
-def _bedrock(
-    base_url: str | None, options: AnthropicOptions, trust: Trust
-) -> anthropic.AsyncAnthropicBedrock:
+def _bedrock(base_url: str | None, options: AnthropicOptions, trust: Trust) -> Sdk:
+    from evalharness.llm.anthropic_sdk import bedrock_client
+
     _no_address(base_url, "bedrock")
     if not trust.environment.get("AWS_BEARER_TOKEN_BEDROCK"):
         _need("boto3", "anthropic[bedrock]")
     try:
-        return anthropic.AsyncAnthropicBedrock(aws_region=options.region, **_common(options))
+        return bedrock_client(options)
     except ValueError:
         raise UsageError("bedrock needs a region", fix="Set AWS_REGION, or the option region.") from None
 
 
-def _vertex(base_url: str | None, options: AnthropicOptions, trust: Trust) -> anthropic.AsyncAnthropicVertex:
+def _vertex(base_url: str | None, options: AnthropicOptions, trust: Trust) -> Sdk:
+    from evalharness.llm.anthropic_sdk import vertex_client
+
     _no_address(base_url, "vertex")
     _need("google.auth", "anthropic[vertex]")
     region = options.region or trust.environment.get("CLOUD_ML_REGION")
     if not region:
         raise UsageError("vertex needs a region", fix="Set CLOUD_ML_REGION, or the option region.")
-    settings = _common(options)
-    if options.project:
-        settings["project_id"] = options.project
-    return anthropic.AsyncAnthropicVertex(region=region, **settings)
+    return vertex_client(region, options)
 
 
 def _no_address(base_url: str | None, platform: str) -> None:
@@ -166,39 +176,3 @@ def _need(module: str, package: str) -> None:
         found = False
     if not found:
         raise MissingDependencyError(f"{module} is not installed", fix=f"Run: pip install '{package}'")
-
-
-def _common(
-    options: AnthropicOptions, endpoint: Endpoint | None = None, key: Key | None = None
-) -> dict[str, Any]:
-    own = endpoint is not None and ANTHROPIC.own_host(endpoint)
-    headers: dict[str, Any] = {name: anthropic.Omit() for name in SELF_DESCRIPTION}
-    if not own:
-        headers.update(_without_ambient_headers())
-    if key is not None and not own:
-        headers["Authorization"] = f"Bearer {key.value}"
-    if options.legacy_sampling:
-        headers["anthropic-version"] = _LEGACY_VERSION
-    return {
-        "max_retries": 0,
-        "timeout": httpx2.Timeout(options.timeout, connect=options.connect_timeout, pool=None),
-        "default_headers": headers,
-        "open_telemetry": False,
-        "http_client": bounded_client(
-            _http_class(options.transport),
-            read_timeout=options.timeout,
-            connect_timeout=options.connect_timeout,
-            max_body=options.max_body,
-        ),
-    }
-
-
-def _without_ambient_headers() -> dict[str, anthropic.Omit]:
-    """Header settings that keep what the environment adds for Anthropic from going to other hosts."""
-    custom = os.environ.get("ANTHROPIC_CUSTOM_HEADERS", "")
-    given = [line.partition(":")[0].strip() for line in custom.split("\n") if ":" in line]
-    return {name: anthropic.Omit() for name in given}
-
-
-def _http_class(transport: str) -> type[httpx2.AsyncClient]:
-    return anthropic.DefaultAioHttpClient if use_aiohttp(transport) else anthropic.DefaultAsyncHttpxClient

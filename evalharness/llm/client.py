@@ -6,12 +6,12 @@ engine, which is why every fault says whether another attempt makes sense and wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii as _quoted
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from evalharness.core.canonical import Json, canonical_json, sha256_text
 from evalharness.core.scores import Cause
@@ -243,6 +243,22 @@ class Capabilities:
     decides: bool = False
     toy: bool = False
     max_parallel: int | None = None
+
+
+@runtime_checkable
+class Preparing(Protocol):
+    """A client that loads much before it sends anything."""
+
+    def prepare(self) -> None:
+        """Load it now, so that no request waits for it."""
+        ...
+
+
+def prepare(clients: Iterable[Client]) -> None:
+    """Let clients load what sending takes."""
+    for client in clients:
+        if isinstance(client, Preparing):
+            client.prepare()
 
 
 class Client(Protocol):

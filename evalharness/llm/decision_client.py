@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 
@@ -20,11 +21,14 @@ from evalharness.llm.client import Capabilities, Reply
 from evalharness.llm.endpoint import Endpoint
 from evalharness.llm.http import bounded_client
 from evalharness.llm.keys import OPENAI, PLACEHOLDER, TYPESAFE, Key, Trust, endpoint_for, key_for
-from evalharness.llm.openai_backend import OpenAIClient, sdk_client
+from evalharness.llm.openai_backend import OpenAIClient
 from evalharness.llm.options import DecisionOptions, OpenAIOptions
-from evalharness.llm.remote import RemoteClient
+from evalharness.llm.remote import RemoteClient, SdkClient
 from evalharness.llm.sdk_faults import SdkErrors
 from evalharness.llm.shared_blocks import Marks
+
+if TYPE_CHECKING:
+    from evalharness.llm.openai_sdk import Sdk
 
 _TRAITS = Traits(
     temperature=When.NEVER, top_p=When.NEVER, seed=False, logprobs=When.NEVER, efforts=(), schema=False
@@ -53,7 +57,7 @@ class DecisionClient(RemoteClient):
     async def _send(self, body: Mapping[str, Any]) -> httpx2.Response: ...
 
 
-class DecisionsClient(DecisionClient):
+class DecisionsClient(DecisionClient, SdkClient):
     """A model behind OpenAI's Decisions, or a server of the same wire."""
 
     backend = "decisions"
@@ -63,12 +67,17 @@ class DecisionsClient(DecisionClient):
         own = OPENAI.own_host(endpoint)
         super().__init__(model, endpoint, key, options, _native(options, default=own))
         self._own = own
-        self._sdk = sdk_client(OPENAI, endpoint, key, _sdk_options(options))
-        self._create = self._sdk.decisions.with_raw_response.create
+        self._address = endpoint, key, _sdk_options(options)
 
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._sdk.close()
+    @cached_property
+    def _sdk(self) -> Sdk:
+        from evalharness.llm.openai_sdk import sdk_client
+
+        return sdk_client(OPENAI, *self._address)
+
+    @cached_property
+    def _create(self) -> Any:
+        return self._sdk.decisions.with_raw_response.create
 
     def _body(self, asked: Asked, marks: Marks) -> dict[str, Any]:  # noqa: ARG002 (one state, nothing to mark)
         body = wire_decisions.body(asked, native=self._native)
@@ -78,7 +87,8 @@ class DecisionsClient(DecisionClient):
 
     async def _send(self, body: Mapping[str, Any]) -> httpx2.Response:
         sent = await self._create(model=str(body["model"]), input="", questions=[], extra_body=body)
-        return sent.http_response
+        response: httpx2.Response = sent.http_response
+        return response
 
     def _read(self, raw: bytes, asked: Asked) -> Reply:
         return wire_decisions.read(raw, asked.questions)
@@ -93,17 +103,20 @@ class _StatusError(Exception):
         self.status_code = response.status_code
 
 
+_STATUS_ERRORS = SdkErrors(
+    base=_StatusError,
+    status=_StatusError,
+    timeout=httpx2.TimeoutException,
+    connection=httpx2.TransportError,
+    invalid=_StatusError,
+)
+
+
 class SystemOneClient(DecisionClient):
     """A model behind a server of the System One wire."""
 
     backend = "systemone"
-    errors = SdkErrors(
-        base=_StatusError,
-        status=_StatusError,
-        timeout=httpx2.TimeoutException,
-        connection=httpx2.TransportError,
-        invalid=_StatusError,
-    )
+    errors = _STATUS_ERRORS
 
     def __init__(self, model: str, endpoint: Endpoint, key: Key, options: DecisionOptions) -> None:
         super().__init__(model, endpoint, key, options, _native(options, default=False))

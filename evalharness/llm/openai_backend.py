@@ -1,4 +1,4 @@
-"""OpenAI and everything that speaks its APIs. The only file that imports the ``openai`` package.
+"""OpenAI and everything that speaks its APIs.
 
 Responses for OpenAI itself and Azure, chat completions for other hosts, either by the option ``api``. Nothing is
 stored at the provider (``store`` is off), retries and redirects are off, and answers are read from their raw bytes.
@@ -10,16 +10,14 @@ request is never written. Older models cache by themselves and free of charge; t
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import httpx2
-import openai
 
 from evalharness.core.canonical import Json, sha256_text
-from evalharness.core.scores import Cause
 from evalharness.llm import wire_chat, wire_responses
 from evalharness.llm.asked import Asked
 from evalharness.llm.batches import BatchApi, Call
@@ -27,42 +25,24 @@ from evalharness.llm.body_text import BodyText
 from evalharness.llm.capabilities import When, traits_of
 from evalharness.llm.client import Reply
 from evalharness.llm.endpoint import Endpoint
-from evalharness.llm.http import SELF_DESCRIPTION, bounded_client, use_aiohttp
+from evalharness.llm.http import use_aiohttp
 from evalharness.llm.keys import AZURE, OPENAI, PLACEHOLDER, Key, Provider, Trust, endpoint_for, key_for
 from evalharness.llm.options import OpenAIOptions
-from evalharness.llm.remote import RemoteClient
+from evalharness.llm.remote import SdkClient
 from evalharness.llm.sdk_faults import SdkErrors
 from evalharness.llm.shared_blocks import Marks
 from evalharness.llm.wire_batches_openai import OpenAIBatches
 
+if TYPE_CHECKING:
+    from evalharness.llm.openai_sdk import Sdk
+
 _AZURE_DOMAINS = ("openai.azure.com", "cognitiveservices.azure.com", "services.ai.azure.com")
-_AZURE_CHAT_VERSION = "2024-10-21"
-_OPENAI_HEADERS = ("OpenAI-Organization", "OpenAI-Project")
-_UNSENT = {name: openai.Omit() for name in SELF_DESCRIPTION}
-_PLAIN: Any = {
-    "headers": {"x-stainless-retry-count": openai.Omit(), "x-stainless-read-timeout": openai.Omit()}
-}
 
 
-class OpenAIClient(RemoteClient):
+class OpenAIClient(SdkClient):
     """A model behind OpenAI's Responses or chat completions."""
 
     backend = "openai"
-    errors = SdkErrors(
-        base=openai.OpenAIError,
-        status=openai.APIStatusError,
-        timeout=openai.APITimeoutError,
-        connection=openai.APIConnectionError,
-        invalid=openai.APIResponseValidationError,
-        other={
-            "LengthFinishReasonError": Cause.TRUNCATED,
-            "ContentFilterFinishReasonError": Cause.FILTERED,
-            "SubjectTokenProviderError": Cause.AUTH,
-            "WebSocketConnectionClosedError": Cause.CONNECTION,
-            "WebSocketQueueFullError": Cause.CONNECTION,
-            "InvalidWebhookSignatureError": Cause.PROTOCOL,
-        },
-    )
 
     def __init__(
         self, model: str, provider: Provider, endpoint: Endpoint, key: Key, options: OpenAIOptions
@@ -79,15 +59,35 @@ class OpenAIClient(RemoteClient):
         self._azure = provider is AZURE
         self._settings = options
         self.seed_in_api = not self._responses
-        self._sdk = sdk_client(provider, endpoint, key, options)
+        self._address = provider, endpoint, key
         self._text = BodyText()
-        path = "/responses" if self._responses else "/chat/completions"
-        # whole addresses spare the SDK the joining of each; Azure's SDK writes the model into the path itself
-        self._url = path if provider is AZURE else f"{str(self._sdk.base_url).rstrip('/')}{path}"
+        use_aiohttp(options.transport)  # says at once when it is not installed
 
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._sdk.close()
+    @cached_property
+    def _sdk(self) -> Sdk:
+        from evalharness.llm.openai_sdk import sdk_client
+
+        return sdk_client(*self._address, self._settings)
+
+    @cached_property
+    def _url(self) -> str:
+        """Where requests go: whole addresses spare the SDK the joining of each; Azure's SDK writes the model into the
+        path itself."""
+        path = "/responses" if self._responses else "/chat/completions"
+        return path if self._azure else f"{str(self._sdk.base_url).rstrip('/')}{path}"
+
+    @cached_property
+    def _plain(self) -> Any:
+        from evalharness.llm.openai_sdk import PLAIN
+
+        return PLAIN
+
+    @property
+    def errors(self) -> SdkErrors:
+        """What the SDK raises."""
+        from evalharness.llm.openai_sdk import ERRORS
+
+        return ERRORS
 
     def _identity(self) -> Mapping[str, Json]:
         settings = self._settings
@@ -113,7 +113,7 @@ class OpenAIClient(RemoteClient):
         if self._azure:  # its SDK looks into the body for the model
             return await self._sdk.post(self._url, cast_to=httpx2.Response, body=body)
         text = self._text.encode(body)
-        return await self._sdk.post(self._url, cast_to=httpx2.Response, content=text, options=_PLAIN)
+        return await self._sdk.post(self._url, cast_to=httpx2.Response, content=text, options=self._plain)
 
     def _read(self, raw: bytes, asked: Asked) -> Reply:
         read = wire_responses.read if self._responses else wire_chat.read
@@ -175,48 +175,3 @@ def _provider(base_url: str | None, options: OpenAIOptions, trust: Trust) -> Pro
         return AZURE if options.platform == "azure" else OPENAI
     endpoint = endpoint_for(OPENAI, base_url, trust)
     return AZURE if any(endpoint.within(domain) for domain in _AZURE_DOMAINS) else OPENAI
-
-
-def sdk_client(
-    provider: Provider, endpoint: Endpoint, key: Key, options: OpenAIOptions
-) -> openai.AsyncOpenAI:
-    """The SDK's client for an endpoint: its retries and redirects off, bodies bounded, headers for its host only."""
-    common: dict[str, Any] = {
-        "api_key": key.value,
-        "max_retries": 0,
-        "timeout": httpx2.Timeout(options.timeout, connect=options.connect_timeout, pool=None),
-        "http_client": bounded_client(
-            _http_class(options.transport),
-            read_timeout=options.timeout,
-            connect_timeout=options.connect_timeout,
-            max_body=options.max_body,
-        ),
-    }
-    if provider is AZURE:
-        common.update(_azure_address(endpoint, options))
-        common["default_headers"] = {**_UNSENT, **_without_ambient_headers()}
-        return openai.AsyncAzureOpenAI(**common)
-    headers: dict[str, Any] = dict(_UNSENT)
-    if not OPENAI.own_host(endpoint):
-        headers.update(_without_ambient_headers(), Authorization=f"Bearer {key.value}")
-    return openai.AsyncOpenAI(base_url=endpoint.url, default_headers=headers, **common)
-
-
-def _azure_address(endpoint: Endpoint, options: OpenAIOptions) -> dict[str, str]:
-    """Azure's version-less API for Responses; the dated one for chat, or when a date is asked for."""
-    root = f"{endpoint.scheme}://{endpoint.netloc}"
-    version = options.api_version or os.environ.get("OPENAI_API_VERSION")
-    if version is None and options.api != "chat":
-        return {"base_url": f"{root}/openai/v1", "api_version": "preview"}
-    return {"azure_endpoint": root, "api_version": version or _AZURE_CHAT_VERSION}
-
-
-def _without_ambient_headers() -> dict[str, openai.Omit]:
-    """Header settings that keep what the environment adds for OpenAI from going to other hosts."""
-    custom = os.environ.get("OPENAI_CUSTOM_HEADERS", "")
-    given = [line.partition(":")[0].strip() for line in custom.split("\n") if ":" in line]
-    return {name: openai.Omit() for name in (*given, *_OPENAI_HEADERS)}
-
-
-def _http_class(transport: str) -> type[httpx2.AsyncClient]:
-    return openai.DefaultAioHttpClient if use_aiohttp(transport) else openai.DefaultAsyncHttpxClient

@@ -6,6 +6,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, ClassVar
 
 import httpx2
@@ -38,7 +39,6 @@ class RemoteClient(ABC):
     """
 
     backend: ClassVar[str]
-    errors: ClassVar[SdkErrors]
     seed_in_api: bool = True
 
     def __init__(
@@ -104,6 +104,11 @@ class RemoteClient(ABC):
         return request.max_tokens + reasoning_room(
             self._traits, effort if effort in self._traits.efforts else None
         )
+
+    @property
+    @abstractmethod
+    def errors(self) -> SdkErrors:
+        """The classes of errors that sending raises."""
 
     async def complete(self, request: Request) -> Reply:
         """One attempt. Raises ProviderFault for anything but a reply; cancellation passes."""
@@ -216,6 +221,24 @@ class RemoteClient(ABC):
                 self.on_pause(pause)
         request_id = headers.get("x-request-id") or headers.get("request-id")
         return replace(reply, request_id=request_id[:128]) if request_id else reply
+
+
+class SdkClient(RemoteClient):
+    """A client whose SDK is loaded when something is to be sent: loading one takes longer than a start without it."""
+
+    @cached_property
+    @abstractmethod
+    def _sdk(self) -> Any:
+        """The SDK's client, made now."""
+
+    def prepare(self) -> None:
+        """Load the SDK."""
+        _ = self._sdk
+
+    async def close(self) -> None:
+        """Close the connections, if any were opened."""
+        if "_sdk" in self.__dict__:
+            await self._sdk.close()
 
 
 def quiet_sdk_logs() -> None:

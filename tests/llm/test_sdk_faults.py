@@ -15,16 +15,15 @@ import openai
 import pytest
 
 from evalharness.core.scores import Cause
-from evalharness.llm.anthropic_backend import AnthropicClient
+from evalharness.llm import anthropic_sdk, openai_sdk
 from evalharness.llm.client import ProviderFault
 from evalharness.llm.http import BodyRefusedError
-from evalharness.llm.openai_backend import OpenAIClient
 from evalharness.llm.sdk_faults import SdkErrors, fault_of
 
 REQUEST = httpx2.Request("POST", "https://api.example/v1")
 SDKS: dict[str, tuple[ModuleType, type[Exception], SdkErrors]] = {
-    "openai": (openai, openai.OpenAIError, OpenAIClient.errors),
-    "anthropic": (anthropic, anthropic.AnthropicError, AnthropicClient.errors),
+    "openai": (openai, openai.OpenAIError, openai_sdk.ERRORS),
+    "anthropic": (anthropic, anthropic.AnthropicError, anthropic_sdk.ERRORS),
 }
 
 
@@ -90,7 +89,7 @@ def openai_error(*links: BaseException) -> Exception:
 
 
 def kind_of(error: Exception) -> tuple[Cause, bool, bool]:
-    found = fault_of(error, OpenAIClient.errors)
+    found = fault_of(error, openai_sdk.ERRORS)
     assert found is not None
     return found.cause, found.unknown_outcome, found.retryable
 
@@ -157,7 +156,7 @@ def test_aiohttps_own_word_counts_not_what_it_was_mapped_to(
 
 def test_reasons_are_told_without_the_libraries_texts() -> None:
     def detail(*links: BaseException) -> str:
-        found = fault_of(openai_error(*links), OpenAIClient.errors)
+        found = fault_of(openai_error(*links), openai_sdk.ERRORS)
         assert found is not None
         return found.detail
 
@@ -169,4 +168,4 @@ def test_reasons_are_told_without_the_libraries_texts() -> None:
 
 @pytest.mark.parametrize("bug", [ValueError("x"), KeyError("x"), ZeroDivisionError(), AttributeError("x")])
 def test_bugs_stay_bugs(bug: Exception) -> None:
-    assert fault_of(bug, OpenAIClient.errors) is None
+    assert fault_of(bug, openai_sdk.ERRORS) is None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -35,6 +37,18 @@ def test_a_cached_run_asks_nothing_and_writes_the_same(bench: Bench):
     assert sum(judge["from_cache"] for judge in execution["judges"]) == bench.rows
     page = (bench.work / "second" / "report.html").read_text()
     assert page.count('"r11"') == (bench.work / "first" / "report.html").read_text().count('"r11"')
+
+
+def test_a_cached_run_loads_no_sdk(bench: Bench):
+    assert bench.here("first").code == 0
+    program = (
+        "import atexit, sys; from evalharness.cli import main; "
+        "atexit.register(lambda: print(*{'openai', 'anthropic'} & set(sys.modules), file=sys.stderr)); main()"
+    )
+    command = [sys.executable, "-c", program, *bench.arguments("second")]
+    done = subprocess.run(command, cwd=bench.work, capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == ""
+    assert (bench.work / "second" / "report.json").exists()
 
 
 def test_what_is_not_in_the_cache_is_asked(bench: Bench):
