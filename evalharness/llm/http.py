@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ SELF_DESCRIPTION = tuple(
     for name in ("Lang", "Package-Version", "OS", "Arch", "Runtime", "Runtime-Version", "Async")
 )
 """Headers in which both SDKs describe their machine: nobody needs them, and each costs time in every request."""
+
+_LOUD_LOGGERS = ("openai", "anthropic", "httpx2", "httpcore2", "aiohttp.client")
 
 _CODED = ("content-encoding", "transfer-encoding")
 
@@ -55,6 +58,7 @@ def bounded_client(
     ``read_timeout`` bounds the silence between two reads, in seconds; a total deadline is the caller's. ``max_body``
     bounds a body in bytes, also after decompression.
     """
+    _quiet_logs()
     timeout = httpx2.Timeout(read_timeout, connect=connect_timeout, pool=None)
     limits = httpx2.Limits(
         max_connections=CONNECTIONS,
@@ -70,6 +74,17 @@ def bounded_client(
         headers={"accept-encoding": "identity"},
     )
     return client
+
+
+def _quiet_logs() -> None:
+    """Keep debug logs of the SDKs and the HTTP libraries off: they hold prompts and addresses.
+
+    Loading an SDK may turn its own on, as the environment asks; each makes its HTTP client here after that.
+    """
+    for name in _LOUD_LOGGERS:
+        logger = logging.getLogger(name)
+        if logger.level < logging.WARNING:
+            logger.setLevel(logging.WARNING)
 
 
 class _Bounded(httpx2.AsyncClient):

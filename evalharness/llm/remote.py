@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
@@ -29,7 +28,6 @@ from evalharness.llm.shared_blocks import Marks
 
 _CHARACTERS_PER_TOKEN = 4
 _NEVER_RUN = {"expired": Cause.TIMEOUT, "cancelled": Cause.INCOMPLETE}
-_LOUD_LOGGERS = ("openai", "anthropic", "httpx2", "httpcore2", "aiohttp.client")
 
 
 class RemoteClient(ABC):
@@ -52,7 +50,6 @@ class RemoteClient(ABC):
         self._secrets = secrets
         self._cache = PromptCache(options.cache)
         self._warnings: dict[str, None] = {}
-        quiet_sdk_logs()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._model} at {self._endpoint.label}>"
@@ -239,11 +236,3 @@ class SdkClient(RemoteClient):
         """Close the connections, if any were opened."""
         if "_sdk" in self.__dict__:
             await self._sdk.close()
-
-
-def quiet_sdk_logs() -> None:
-    """Keep the HTTP libraries' debug logs off: they hold prompts and addresses."""
-    for name in _LOUD_LOGGERS:
-        logger = logging.getLogger(name)
-        if logger.level < logging.WARNING:
-            logger.setLevel(logging.WARNING)

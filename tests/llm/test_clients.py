@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from evalharness.core.scores import Cause
 from evalharness.errors import MissingDependencyError, UsageError
 from evalharness.llm.anthropic_backend import AnthropicClient
-from evalharness.llm.client import Client, ProviderFault, Sampling
+from evalharness.llm.client import Client, ProviderFault, Sampling, prepare
 from evalharness.llm.clients import backends, make_client
 from evalharness.llm.keys import Trust
 from evalharness.llm.openai_backend import OpenAIClient
@@ -22,6 +23,7 @@ from tests.faultd import Faultd, Raw, always
 from tests.llm.doubles import ask, client_of, run
 
 ENV = {"OPENAI_API_KEY": "k-openai", "ANTHROPIC_API_KEY": "k-anthropic", "AZURE_OPENAI_API_KEY": "k-azure"}
+ROOT = Path(__file__).resolve().parents[2]
 AZURE = "https://mine.openai.azure.com"
 
 
@@ -258,8 +260,32 @@ def test_the_output_limit_includes_reasoning() -> None:
 
 def test_sdk_debug_logs_are_kept_off() -> None:
     logging.getLogger("anthropic").setLevel(logging.DEBUG)
-    make("anthropic", "m")
+    prepare([make("anthropic", "m")])
     assert logging.getLogger("anthropic").level == logging.WARNING
+
+
+@pytest.mark.parametrize("backend", ["openai", "anthropic", "decisions"])
+def test_debug_logs_that_the_environment_asks_for_are_kept_off(backend: str) -> None:
+    code = (
+        "import asyncio, sys; from evalharness.llm.clients import make_client; from tests.llm.doubles import ask\n"
+        f"client = make_client({backend!r}, 'm', sys.argv[1], {{}})\n"
+        "async def main():\n"
+        "    try: await client.complete(ask())\n"
+        "    finally: await client.close()\n"
+        "asyncio.run(main())\n"
+    )
+    environment = {**os.environ, "OPENAI_LOG": "debug", "ANTHROPIC_LOG": "debug", "PYTHONPATH": str(ROOT)}
+    with Faultd() as server:
+        done = subprocess.run(
+            [sys.executable, "-c", code, server.root],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert "DEBUG" not in done.stderr
+    assert "INFO" not in done.stderr
+    assert "[row r1]" not in done.stderr
 
 
 def test_warnings_are_told_once_each() -> None:
