@@ -94,12 +94,25 @@ class cache_errors:  # noqa: N801 - used like a function
     def __exit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
     ) -> None:
+        if is_busy(error):
+            raise StorageError(
+                f"the verdict cache {self._path} is being written by another process",
+                fix="Run the same command again when that has ended.",
+            ) from error
         if isinstance(error, sqlite3.DatabaseError):
             raise StorageError(
                 f"the verdict cache {self._path} can't be used: {error}",
                 fix="Remove it with `evalharness cache clear` (its verdicts will be paid for again), "
                 "or add --no-cache.",
             ) from error
+
+
+def is_busy(error: BaseException | None) -> bool:
+    """Whether SQLite gave up because another process holds the file, which is as it should be."""
+    return (
+        isinstance(error, sqlite3.OperationalError)
+        and getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+    )
 
 
 @lru_cache(maxsize=64)
