@@ -50,7 +50,7 @@ from evalharness.engine.plan import (
 from evalharness.engine.progress import Progress, Silent
 from evalharness.engine.run import Finished, execute
 from evalharness.engine.settling import check_settling, settle
-from evalharness.engine.shards import Shard, only_shard
+from evalharness.engine.shards import WHOLE_INPUT, Shard, Whole, only_shard
 from evalharness.errors import UsageError
 from evalharness.judges.interface import Judge
 from evalharness.judges.options import JudgeOptions
@@ -59,6 +59,8 @@ from evalharness.llm.pricing import Prices
 from evalharness.llm.retry import RetryPolicy
 from evalharness.llm.throttle import Bounds, LimiterPool
 from evalharness.metrics.spec import parse_metrics
+
+_UNFINISHED = "running, or killed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +139,11 @@ def run_score(job: ScoreJob, progress: Progress | None = None, stdin: BinaryIO |
         stack.enter_context(seldom_collected())
         _check_same(ledger, job, plan)
         masking = None if job.redaction is None else Masking(job.redaction)
-        rows = _wanted_rows(job, stdin, masking)
-        ingest(ledger, rows, folder.rejects, skip_bad=job.skip_bad_lines, update=job.update)
+        whole = None if job.shard is None else Whole()
+        rows = _wanted_rows(job, stdin, masking, whole)
+        ingest(ledger, rows, folder.rejects, skip_bad=job.skip_bad_lines, update=job.update, whole=whole)
+        if whole is not None:
+            ledger.set(WHOLE_INPUT, whole.to_json() if job.limit is None else {"limit": job.limit})
         if masking is not None:
             keep_counts(ledger, masking.facts)
         _record_plan(ledger, job, plan, curves)
@@ -174,8 +179,10 @@ def estimate_score(job: ScoreJob, stdin: BinaryIO | None = None) -> list[JudgeEs
         ledger = stack.enter_context(Ledger(copy))
         _check_same(ledger, job, plan)
         unmapped = None if job.redaction is None else Masking(replace(job.redaction, map_file=None))
-        rows = _wanted_rows(job, stdin, unmapped)
-        ingest(ledger, rows, Path(scratch) / "rejected.jsonl", skip_bad=job.skip_bad_lines, update=job.update)
+        whole = None if job.shard is None else Whole()
+        rows = _wanted_rows(job, stdin, unmapped, whole)
+        rejects = Path(scratch) / "rejected.jsonl"
+        ingest(ledger, rows, rejects, skip_bad=job.skip_bad_lines, update=job.update, whole=whole)
         cache = VerdictCache() if plan.use_cache and plan.judges else None
         if cache is not None:
             stack.callback(cache.close)
@@ -335,6 +342,7 @@ def _record_plan(ledger: Ledger, job: ScoreJob, plan: RunPlan, curves: list[Json
         ledger.set("scorer_numbers", list(numbers))
         ledger.set("toy_judges", sorted(toys))
         ledger.set("calibration", curves)
+        ledger.set("partial", _UNFINISHED)  # until the run has ended: a killed one must not pass for complete
         ledger.set(ASKED, recipe(job.judges, job.rubrics, job.judge_options, job.model_options))
 
 
@@ -373,8 +381,8 @@ def _check_same(ledger: Ledger, job: ScoreJob, plan: RunPlan) -> None:
 
 
 def _wanted_rows(
-    job: ScoreJob, stdin: BinaryIO | None, masking: Masking | None = None
+    job: ScoreJob, stdin: BinaryIO | None, masking: Masking | None = None, whole: Whole | None = None
 ) -> Iterator[Read | Rejected]:
-    rows = only_shard(read_dialogues(job.sources, job.read, stdin=stdin), job.shard)
+    rows = only_shard(read_dialogues(job.sources, job.read, stdin=stdin), job.shard, whole)
     wanted = rows if job.limit is None else islice(rows, job.limit)
     return wanted if masking is None else masking.rows(wanted)
