@@ -336,6 +336,7 @@ def _record_plan(ledger: Ledger, job: ScoreJob, plan: RunPlan, curves: list[Json
     numbers = [ledger.scorer(scorer_key(columns), columns) for columns in plan.column_sets]
     toys = {j.name for j in plan.judges for client in j.clients if client.capabilities.toy}
     with ledger.transaction():
+        _follow_plan(ledger, plan)
         ledger.set("plan", plan.facts())
         ledger.set("turns", plan.turns.value)
         ledger.set("metrics", list(job.metrics or (() if plan.judges else ("surface",))))
@@ -344,6 +345,18 @@ def _record_plan(ledger: Ledger, job: ScoreJob, plan: RunPlan, curves: list[Json
         ledger.set("calibration", curves)
         ledger.set("partial", _UNFINISHED)  # until the run has ended: a killed one must not pass for complete
         ledger.set(ASKED, recipe(job.judges, job.rubrics, job.judge_options, job.model_options))
+
+
+def _follow_plan(ledger: Ledger, plan: RunPlan) -> None:
+    """Remove what a plan that was changed with ``--update`` no longer asks for, and no scorer's key tells apart:
+    verdicts of another epoch, and outcomes of turns that are not scored now."""
+    stored = ledger.get("plan")
+    if not isinstance(stored, dict):
+        return
+    if stored.get("epoch", "") != plan.epoch:
+        ledger.forget_verdicts()
+    if ledger.get("turns") != plan.turns.value:
+        ledger.forget_turns(plan.turns)
 
 
 def _partial(finished: Finished) -> str | None:
