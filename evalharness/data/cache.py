@@ -66,12 +66,11 @@ class VerdictCache:
 
     def __init__(self, folder: Path | None = None) -> None:
         self.path = private_folder(folder or cache_folder()) / f"verdicts-{_VERSION}.sqlite"
-        fresh = not self.path.exists()
-        if fresh:
-            self.path.touch(mode=0o600)
         self._db = self._opened()
 
     def _opened(self) -> sqlite3.Connection:
+        if not self.path.exists():  # SQLite would make a file that others may read
+            self.path.touch(mode=0o600)
         db = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
         try:
             with cache_errors(self.path):
