@@ -14,6 +14,9 @@ from evalharness.data.ledger.schema import is_ledger
 from evalharness.data.ledger.store import Ledger
 from evalharness.errors import EvalHarnessError, UsageError
 
+UNFINISHED = "running, or killed"
+"""Why a run is partial that has not ended yet: one that was killed must not pass for complete."""
+
 AGAIN = "again"
 """Where fresh verdicts on a run's items lie below it, each asking a run of its own."""
 

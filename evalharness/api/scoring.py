@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from evalharness.analysis.types import Analysis
-from evalharness.api.folder import RunFolder
+from evalharness.api.folder import UNFINISHED, RunFolder
 from evalharness.api.recipe import ASKED, recipe
 from evalharness.api.redacting import Masking, Redaction, check_not_added, keep_counts
 from evalharness.api.rendering import write_outputs
@@ -59,8 +59,6 @@ from evalharness.llm.pricing import Prices
 from evalharness.llm.retry import RetryPolicy
 from evalharness.llm.throttle import Bounds, LimiterPool
 from evalharness.metrics.spec import parse_metrics
-
-_UNFINISHED = "running, or killed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,7 +341,7 @@ def _record_plan(ledger: Ledger, job: ScoreJob, plan: RunPlan, curves: list[Json
         ledger.set("scorer_numbers", list(numbers))
         ledger.set("toy_judges", sorted(toys))
         ledger.set("calibration", curves)
-        ledger.set("partial", _UNFINISHED)  # until the run has ended: a killed one must not pass for complete
+        ledger.set("partial", UNFINISHED)
         ledger.set(ASKED, recipe(job.judges, job.rubrics, job.judge_options, job.model_options))
 
 
