@@ -9,8 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from evalharness.core.canonical import Json
+from evalharness.data.ledger.batches import OPEN
+from evalharness.data.ledger.schema import is_ledger
 from evalharness.data.ledger.store import Ledger
 from evalharness.errors import EvalHarnessError, UsageError
+
+UNFINISHED = "running, or killed"
+"""Why a run is partial that has not ended yet: one that was killed must not pass for complete."""
 
 AGAIN = "again"
 """Where fresh verdicts on a run's items lie below it, each asking a run of its own."""
@@ -68,6 +73,20 @@ def open_run(path: Path | str) -> Iterator[tuple[RunFolder, Ledger]]:
         )
     with Ledger(folder.ledger) as ledger:
         yield folder, ledger
+
+
+def requests_in_flight(path: Path) -> int | None:
+    """How many requests of the ledger at ``path`` are in batches in flight.
+
+    None where it can't be told: the ledger is damaged, or of a newer version. The error of a file that is no ledger.
+    """
+    try:
+        with Ledger(path) as ledger:
+            return sum(batch.requests for batch in ledger.batches.all(OPEN))
+    except EvalHarnessError:
+        if not is_ledger(path):
+            raise
+        return None
 
 
 def find_runs(root: Path) -> list[dict[str, Json]]:

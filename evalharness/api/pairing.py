@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from evalharness.analysis.pairwise import Comparison, PairwiseAnalysis, contest
-from evalharness.api.folder import RunFolder
+from evalharness.api.folder import UNFINISHED, RunFolder
 from evalharness.api.redacting import Masking, Redaction
 from evalharness.api.version import version
 from evalharness.core.canonical import Json
@@ -118,6 +118,7 @@ def run_pairwise(
         ingest(ledger, rows, folder.rejects, skip_bad=job.skip_bad_lines, update=False)
         ledger.set("plan", _facts(job, judges))
         ledger.set("kind", "pairwise")
+        ledger.set("partial", UNFINISHED)
         systems = _systems(ledger)
         if job.listwise and len(systems) > MOST_LISTED:
             raise UsageError(
@@ -134,6 +135,7 @@ def run_pairwise(
         work = partial(_work, desk, judges, matched.matches, job, progress or Silent())
         clients = [client for judge in judges for client in judge.clients]
         finished = run_asking(work, desk, clients, progress or Silent())
+        ledger.set("partial", _partial(finished))
         comparisons = tuple(_comparisons(ledger, judges, matched))
         analysis = _analyse(comparisons, systems, matched, _partial(finished))
         warnings = tuple(dict.fromkeys(w for client in clients for w in client.warnings))

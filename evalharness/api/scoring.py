@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from evalharness.analysis.types import Analysis
-from evalharness.api.folder import RunFolder
+from evalharness.api.folder import UNFINISHED, RunFolder
 from evalharness.api.recipe import ASKED, recipe
 from evalharness.api.redacting import Masking, Redaction, check_not_added, keep_counts
 from evalharness.api.rendering import write_outputs
@@ -50,7 +50,7 @@ from evalharness.engine.plan import (
 from evalharness.engine.progress import Progress, Silent
 from evalharness.engine.run import Finished, execute
 from evalharness.engine.settling import check_settling, settle
-from evalharness.engine.shards import Shard, only_shard
+from evalharness.engine.shards import WHOLE_INPUT, Shard, Whole, only_shard
 from evalharness.errors import UsageError
 from evalharness.judges.interface import Judge
 from evalharness.judges.options import JudgeOptions
@@ -137,8 +137,11 @@ def run_score(job: ScoreJob, progress: Progress | None = None, stdin: BinaryIO |
         stack.enter_context(seldom_collected())
         _check_same(ledger, job, plan)
         masking = None if job.redaction is None else Masking(job.redaction)
-        rows = _wanted_rows(job, stdin, masking)
-        ingest(ledger, rows, folder.rejects, skip_bad=job.skip_bad_lines, update=job.update)
+        whole = None if job.shard is None else Whole()
+        rows = _wanted_rows(job, stdin, masking, whole)
+        ingest(ledger, rows, folder.rejects, skip_bad=job.skip_bad_lines, update=job.update, whole=whole)
+        if whole is not None:
+            ledger.set(WHOLE_INPUT, whole.to_json() if job.limit is None else {"limit": job.limit})
         if masking is not None:
             keep_counts(ledger, masking.facts)
         _record_plan(ledger, job, plan, curves)
@@ -174,8 +177,10 @@ def estimate_score(job: ScoreJob, stdin: BinaryIO | None = None) -> list[JudgeEs
         ledger = stack.enter_context(Ledger(copy))
         _check_same(ledger, job, plan)
         unmapped = None if job.redaction is None else Masking(replace(job.redaction, map_file=None))
-        rows = _wanted_rows(job, stdin, unmapped)
-        ingest(ledger, rows, Path(scratch) / "rejected.jsonl", skip_bad=job.skip_bad_lines, update=job.update)
+        whole = None if job.shard is None else Whole()
+        rows = _wanted_rows(job, stdin, unmapped, whole)
+        rejects = Path(scratch) / "rejected.jsonl"
+        ingest(ledger, rows, rejects, skip_bad=job.skip_bad_lines, update=job.update, whole=whole)
         cache = VerdictCache() if plan.use_cache and plan.judges else None
         if cache is not None:
             stack.callback(cache.close)
@@ -329,13 +334,27 @@ def _record_plan(ledger: Ledger, job: ScoreJob, plan: RunPlan, curves: list[Json
     numbers = [ledger.scorer(scorer_key(columns), columns) for columns in plan.column_sets]
     toys = {j.name for j in plan.judges for client in j.clients if client.capabilities.toy}
     with ledger.transaction():
+        _follow_plan(ledger, plan)
         ledger.set("plan", plan.facts())
         ledger.set("turns", plan.turns.value)
         ledger.set("metrics", list(job.metrics or (() if plan.judges else ("surface",))))
         ledger.set("scorer_numbers", list(numbers))
         ledger.set("toy_judges", sorted(toys))
         ledger.set("calibration", curves)
+        ledger.set("partial", UNFINISHED)
         ledger.set(ASKED, recipe(job.judges, job.rubrics, job.judge_options, job.model_options))
+
+
+def _follow_plan(ledger: Ledger, plan: RunPlan) -> None:
+    """Remove what a plan that was changed with ``--update`` no longer asks for, and no scorer's key tells apart:
+    verdicts of another epoch, and outcomes of turns that are not scored now."""
+    stored = ledger.get("plan")
+    if not isinstance(stored, dict):
+        return
+    if stored.get("epoch", "") != plan.epoch:
+        ledger.forget_verdicts()
+    if ledger.get("turns") != plan.turns.value:
+        ledger.forget_turns(plan.turns)
 
 
 def _partial(finished: Finished) -> str | None:
@@ -373,8 +392,8 @@ def _check_same(ledger: Ledger, job: ScoreJob, plan: RunPlan) -> None:
 
 
 def _wanted_rows(
-    job: ScoreJob, stdin: BinaryIO | None, masking: Masking | None = None
+    job: ScoreJob, stdin: BinaryIO | None, masking: Masking | None = None, whole: Whole | None = None
 ) -> Iterator[Read | Rejected]:
-    rows = only_shard(read_dialogues(job.sources, job.read, stdin=stdin), job.shard)
+    rows = only_shard(read_dialogues(job.sources, job.read, stdin=stdin), job.shard, whole)
     wanted = rows if job.limit is None else islice(rows, job.limit)
     return wanted if masking is None else masking.rows(wanted)

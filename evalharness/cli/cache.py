@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as json_module
 import re
 import time
+from contextlib import closing
 
 import click
 
@@ -26,9 +27,8 @@ def stats(json: bool) -> None:
     """Where the cache is and what it holds."""
     from evalharness.data.cache import VerdictCache
 
-    cache = VerdictCache()
-    found = cache.stats()
-    cache.close()
+    with closing(VerdictCache()) as cache:
+        found = cache.stats()
     if json:
         facts = {
             "path": str(found.path),
@@ -52,22 +52,22 @@ def stats(json: bool) -> None:
 @click.option("--yes", is_flag=True, help="Don't ask.")
 def clear(yes: bool) -> None:
     """Remove every cached verdict: they will be paid for again when needed."""
-    from evalharness.data.cache import VerdictCache, discard_cache
+    from evalharness.data.cache import VerdictCache, discard_cache, is_in_use
     from evalharness.errors import StorageError
 
     try:
-        cache = VerdictCache()
-    except StorageError:
+        with closing(VerdictCache()) as cache:
+            count = cache.stats().entries
+            if count and not yes:
+                click.confirm(f"Remove {count:,} paid verdicts?", abort=True, err=True)
+            click.echo(f"removed {cache.clear():,} verdicts")
+    except StorageError as error:
+        if is_in_use(error):
+            raise
         if not yes:
             click.confirm("The cache is damaged. Remove it?", abort=True, err=True)
         discard_cache()
         click.echo("removed a damaged cache")
-        return
-    count = cache.stats().entries
-    if count and not yes:
-        click.confirm(f"Remove {count:,} paid verdicts?", abort=True, err=True)
-    click.echo(f"removed {cache.clear():,} verdicts")
-    cache.close()
 
 
 @command.command("prune")
@@ -81,9 +81,8 @@ def prune(older_than: str | None, max_size: str | None) -> None:
         raise UsageError("nothing to prune by", fix="Add --older-than 30d or --max-size 500M.")
     age = None if older_than is None else parse_age(older_than)
     size = None if max_size is None else parse_size(max_size)
-    cache = VerdictCache()
-    click.echo(f"removed {cache.prune(older_than=age, max_bytes=size):,} verdicts")
-    cache.close()
+    with closing(VerdictCache()) as cache:
+        click.echo(f"removed {cache.prune(older_than=age, max_bytes=size):,} verdicts")
 
 
 def parse_age(text: str) -> float:
@@ -96,7 +95,7 @@ def parse_age(text: str) -> float:
 
 def parse_size(text: str) -> int:
     """Bytes of a size like 500M or 2G."""
-    match = re.fullmatch(r"(\d+)([kmg]?)i?b?", text.strip().lower())
+    match = re.fullmatch(r"(\d{1,18})([kmg]?)i?b?", text.strip().lower())
     if match is None:
         raise UsageError(f"{text!r} is no size", fix="Write e.g. 500M or 2G.")
     return int(match.group(1)) * _SIZES[match.group(2)]

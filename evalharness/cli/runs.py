@@ -78,24 +78,28 @@ def merge(pieces: tuple[str, ...], out: str) -> None:
 @click.option("--yes", is_flag=True, help="Don't ask.")
 def remove(runs: tuple[str, ...], yes: bool) -> None:
     """Remove run folders with everything in them. Cached verdicts stay."""
-    from evalharness.data.ledger.batches import OPEN
-    from evalharness.data.ledger.store import Ledger
+    from evalharness.api.folder import requests_in_flight
     from evalharness.data.lock import exclusive
 
     folders = [Path(run) for run in runs]
-    flying = 0
+    flying, unread = 0, []
     for folder in folders:
         if not (folder / "run.sqlite").is_file() or folder.is_symlink():
             raise UsageError(f"{folder} is no run folder", fix="Only folders that `score` wrote are removed.")
-        with Ledger(folder / "run.sqlite") as ledger:
-            flying += sum(batch.requests for batch in ledger.batches.all(OPEN))
+        requests = requests_in_flight(folder / "run.sqlite")
+        flying += requests or 0
+        unread += [folder] if requests is None else []
     if not yes:
         names = ", ".join(one_line(str(folder)) for folder in folders)
         lost = (
             f" {flying:,} requests are in batches in flight; their answers would be lost." if flying else ""
         )
+        for folder in unread:
+            lost += f" {one_line(str(folder))} can't be read: batches in flight would not be known."
         click.confirm(f"Remove {names}?{lost}", abort=True, err=True)
     for folder in folders:
+        if not folder.exists():  # named twice, or inside of one that is gone
+            continue
         with exclusive(folder):
             shutil.rmtree(folder)
         click.echo(log_safe(f"removed {folder}"))

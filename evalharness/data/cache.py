@@ -20,12 +20,15 @@ from typing import Any
 
 from evalharness.core.canonical import Json, canonical_json
 from evalharness.data import cached_outcomes
-from evalharness.data.cached_outcomes import CachedOutcomes, cache_errors
+from evalharness.data.cached_outcomes import CachedOutcomes, cache_errors, is_busy
 from evalharness.data.files import private_folder
 from evalharness.data.ledger.schema import WAL_PAGES
+from evalharness.errors import StorageError
 
 _VERSION = 1
 _MAPPED = 1 << 30
+PATIENCE = 10.0
+"""Seconds that are waited for another process that is writing."""
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS verdicts (key TEXT PRIMARY KEY, value TEXT NOT NULL, crc INTEGER NOT NULL, "
     "made REAL NOT NULL, used REAL NOT NULL) WITHOUT ROWID"
@@ -63,13 +66,12 @@ class VerdictCache:
 
     def __init__(self, folder: Path | None = None) -> None:
         self.path = private_folder(folder or cache_folder()) / f"verdicts-{_VERSION}.sqlite"
-        fresh = not self.path.exists()
-        if fresh:
-            self.path.touch(mode=0o600)
         self._db = self._opened()
 
     def _opened(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self.path, timeout=10.0, isolation_level=None, check_same_thread=False)
+        if not self.path.exists():  # SQLite would make a file that others may read
+            self.path.touch(mode=0o600)
+        db = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
         try:
             with cache_errors(self.path):
                 db.execute("PRAGMA journal_mode=WAL")
@@ -123,16 +125,19 @@ class VerdictCache:
 
     def stats(self) -> CacheStats:
         """Size and age of the cache."""
-        entries, oldest, newest = self._db.execute(
-            "SELECT count(*), min(made), max(made) FROM verdicts"
-        ).fetchone()
+        with cache_errors(self.path):
+            entries, oldest, newest = self._db.execute(
+                "SELECT count(*), min(made), max(made) FROM verdicts"
+            ).fetchone()
+            outcomes = self.outcomes.count()
         files = (self.path, self.path.with_name(self.path.name + "-wal"))
         size = sum(f.stat().st_size for f in files if f.exists())
-        return CacheStats(self.path, entries, size, oldest, newest, self.outcomes.count())
+        return CacheStats(self.path, entries, size, oldest, newest, outcomes)
 
     def clear(self) -> int:
         """Remove every entry; returns how many there were."""
-        return self._remove("1", ())
+        with cache_errors(self.path):
+            return self._remove("1", ())
 
     def prune(self, *, older_than: float | None = None, max_bytes: int | None = None) -> int:
         """Remove entries made more than ``older_than`` seconds ago, then the oldest ones beyond ``max_bytes``.
@@ -140,10 +145,11 @@ class VerdictCache:
         Outcomes that were read from entries go with them, all: the next run reads those that are left anew.
         """
         removed = 0
-        if older_than is not None:
-            removed += self._remove("made < ?", (time.time() - older_than,))
-        if max_bytes is not None:
-            removed += self._prune_to(max_bytes)
+        with cache_errors(self.path):
+            if older_than is not None:
+                removed += self._remove("made < ?", (time.time() - older_than,))
+            if max_bytes is not None:
+                removed += self._prune_to(max_bytes)
         return removed
 
     def close(self) -> None:
@@ -166,12 +172,20 @@ class VerdictCache:
         return removed
 
 
+def is_in_use(error: StorageError) -> bool:
+    """Whether the cache could not be used because another process was writing it: nothing is wrong with it."""
+    return is_busy(error.__cause__)
+
+
 def discard_cache() -> bool:
     """Remove the cache's files whatever is in them; False when there were none."""
     path = cache_folder() / f"verdicts-{_VERSION}.sqlite"
     existed = path.exists()
-    for ending in ("", "-wal", "-shm"):
-        path.with_name(path.name + ending).unlink(missing_ok=True)
+    try:
+        for ending in ("", "-wal", "-shm"):
+            path.with_name(path.name + ending).unlink(missing_ok=True)
+    except OSError as error:
+        raise StorageError(f"can't remove {path}: {error.strerror}") from error
     return existed
 
 

@@ -26,6 +26,8 @@ _SELECT = "SELECT key, turn, body, models, replies, crc FROM outcomes WHERE key 
 _MOST_KEYS = 500
 """Keys that are looked up by one statement (SQLite takes 999 at least)."""
 _WHOLE = -1
+_DISK = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
+"""What SQLite says of a disk that is full, broken or read-only."""
 
 
 class CachedOutcome(NamedTuple):
@@ -94,12 +96,32 @@ class cache_errors:  # noqa: N801 - used like a function
     def __exit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
     ) -> None:
+        if is_busy(error):
+            raise StorageError(
+                f"the verdict cache {self._path} is being written by another process",
+                fix="Run the same command again when that has ended.",
+            ) from error
+        if _code(error) in _DISK:  # nothing that removing paid verdicts would mend
+            raise StorageError(
+                f"the verdict cache {self._path} can't be used: {error}",
+                fix="Free some space or mend the folder, or add --no-cache.",
+            ) from error
         if isinstance(error, sqlite3.DatabaseError):
             raise StorageError(
                 f"the verdict cache {self._path} can't be used: {error}",
                 fix="Remove it with `evalharness cache clear` (its verdicts will be paid for again), "
                 "or add --no-cache.",
             ) from error
+
+
+def is_busy(error: BaseException | None) -> bool:
+    """Whether SQLite gave up because another process holds the file, which is as it should be."""
+    return _code(error) == sqlite3.SQLITE_BUSY
+
+
+def _code(error: BaseException | None) -> int:
+    """SQLite's primary result code, 0 for other errors."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF if isinstance(error, sqlite3.Error) else 0
 
 
 @lru_cache(maxsize=64)

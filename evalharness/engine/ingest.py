@@ -20,6 +20,7 @@ from evalharness.data.dialogues import Read, Rejected
 from evalharness.data.files import atomic
 from evalharness.data.ledger.rows import dialogue_hash
 from evalharness.data.ledger.store import Ledger
+from evalharness.engine.shards import Whole
 from evalharness.errors import InputError, Problem, RunConflictError, StorageError
 
 _BLOCK = 2_000
@@ -47,13 +48,20 @@ class Ingested:
 
 
 def ingest(
-    ledger: Ledger, rows: Iterable[Read | Rejected], rejects: Path, *, skip_bad: bool, update: bool
+    ledger: Ledger,
+    rows: Iterable[Read | Rejected],
+    rejects: Path,
+    *,
+    skip_bad: bool,
+    update: bool,
+    whole: Whole | None = None,
 ) -> Ingested:
     """Read every row into the ledger, or check it against what the ledger holds from an earlier start.
 
     Bad rows are an :class:`InputError` naming the first 50 of them; with ``skip_bad`` they go to ``rejects`` instead
     and are counted. Changed input is a :class:`RunConflictError` naming the first difference; with ``update`` the
-    ledger follows the input, and unchanged dialogues keep their outcomes.
+    ledger follows the input, and unchanged dialogues keep their outcomes. No dialogue at all is an :class:`InputError`,
+    unless the rows are a piece of a ``whole`` that has some.
     """
     first_time = ledger.get(_INGESTED) is None
     with ExitStack() as stack:
@@ -66,7 +74,7 @@ def ingest(
         else:
             _compare(ledger, good)
         keeper.finish()
-        if ledger.dialogue_count() == 0:
+        if ledger.dialogue_count() == 0 and (whole is None or whole.dialogues == 0):
             raise InputError(
                 "there is no dialogue in the input", fix="An empty input has no quality to report."
             )

@@ -17,6 +17,9 @@ from evalharness.data.ledger.store import Ledger
 from evalharness.engine.plan import SHARD
 from evalharness.errors import Problem, RunConflictError, UsageError
 
+WHOLE_INPUT = "whole_input"
+"""The manifest entry of a piece that tells of which input it is one; older pieces have none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shard:
@@ -42,9 +45,41 @@ class Shard:
         return f"{self.number}/{self.count}"
 
 
-def only_shard(rows: Iterable[Read | Rejected], shard: Shard | None) -> Iterator[Read | Rejected]:
-    """The rows of a piece; rejected lines belong to every piece, as nobody knows their group."""
+@dataclass(slots=True)
+class Whole:
+    """The whole input of which a piece was taken: what all pieces of one run agree on, whatever the order of rows."""
+
+    dialogues: int = 0
+    rejected: int = 0
+    _sum: int = 0
+
+    def add(self, row: Read | Rejected) -> None:
+        """Count a row."""
+        if isinstance(row, Rejected):
+            self.rejected += 1
+            return
+        self.dialogues += 1
+        names = f"{len(row.dialogue.id)},{row.dialogue.id}{row.dialogue.cluster}".encode(
+            "utf-8", "surrogatepass"
+        )
+        digest = blake2b(names, digest_size=16).digest()
+        self._sum = (self._sum + int.from_bytes(digest, "big")) % (1 << 128)
+
+    def to_json(self) -> dict[str, Json]:
+        """The form that the manifest keeps."""
+        return {"dialogues": self.dialogues, "rejected": self.rejected, "names": f"{self._sum:032x}"}
+
+
+def only_shard(
+    rows: Iterable[Read | Rejected], shard: Shard | None, whole: Whole | None = None
+) -> Iterator[Read | Rejected]:
+    """The rows of a piece; rejected lines belong to every piece, as nobody knows their group.
+
+    ``whole`` is told of every row.
+    """
     for row in rows:
+        if whole is not None:
+            whole.add(row)
         if shard is None or isinstance(row, Rejected) or shard.holds(row.dialogue.cluster):
             yield row
 
@@ -63,6 +98,12 @@ def check_mergeable(ledgers: Sequence[tuple[str, Ledger]]) -> None:
         Problem(f"{name} differs from {first_name} in calibration")
         for name, ledger in ledgers[1:]
         if (ledger.get("calibration") or []) != curves
+    ]
+    input_of = ledgers[0][1].get(WHOLE_INPUT)
+    problems += [
+        Problem(f"{name} was made from another input than {first_name}, or with another --limit")
+        for name, ledger in ledgers[1:]
+        if input_of and (other := ledger.get(WHOLE_INPUT)) and other != input_of
     ]
     problems += _gaps([(name, plan.get(SHARD)) for name, plan in plans])
     problems += [

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from evalharness.core.canonical import Json
 from evalharness.core.registry import unknown_name
+from evalharness.core.text import one_line
 from evalharness.errors import UsageError
 from evalharness.llm.client import Client
 from evalharness.llm.keys import Trust
@@ -27,7 +29,22 @@ def make_client(
         raise unknown_name("judge back-end", backend, _MAKERS)
     if not model:
         raise UsageError(f"{backend} needs a model", fix=f"Write {backend}:MODEL.")
-    return maker(model, base_url, options, trust or Trust.from_environment())
+    client = maker(model, base_url, options, trust or Trust.from_environment())
+    if backend != "local":  # whose model may be a file of any name
+        _check_sendable(backend, model, options)
+    return client
+
+
+def _check_sendable(backend: str, model: str, options: Mapping[str, Json]) -> None:
+    """What can't stand in a request (lone surrogates, NaN) is a UsageError before anything is sent."""
+    try:
+        json.dumps([model, dict(options)], ensure_ascii=False, allow_nan=False, default=str).encode()
+    except ValueError as error:
+        wrong = "characters" if isinstance(error, UnicodeEncodeError) else "numbers"
+        raise UsageError(
+            f"the name or an option of {one_line(f'{backend}:{model}')} holds {wrong} that can't be sent",
+            fix="Write it as valid UTF-8, without NaN and infinities.",
+        ) from None
 
 
 def backends() -> tuple[str, ...]:

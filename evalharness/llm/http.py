@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 import httpx2
 
-from evalharness.errors import MissingDependencyError
+from evalharness.errors import MissingDependencyError, UsageError
 
 CONNECTIONS = 2048
 KEEP_ALIVE_SECONDS = 30.0
@@ -56,7 +56,8 @@ def bounded_client(
     """A client of the given class (the SDK's plain or aiohttp one) with this module's limits.
 
     ``read_timeout`` bounds the silence between two reads, in seconds; a total deadline is the caller's. ``max_body``
-    bounds a body in bytes, also after decompression.
+    bounds a body in bytes, also after decompression. A UsageError where the environment's proxies or certificates
+    can't be used.
     """
     _quiet_logs()
     timeout = httpx2.Timeout(read_timeout, connect=connect_timeout, pool=None)
@@ -66,13 +67,19 @@ def bounded_client(
         keepalive_expiry=KEEP_ALIVE_SECONDS,
     )
     bounded = type("BoundedClient", (_Bounded, base), {"max_body": max_body})
-    client: httpx2.AsyncClient = bounded(
-        timeout=timeout,
-        limits=limits,
-        follow_redirects=False,
-        mounts=dict(_NO_PROXY),
-        headers={"accept-encoding": "identity"},
-    )
+    try:
+        client: httpx2.AsyncClient = bounded(
+            timeout=timeout,
+            limits=limits,
+            follow_redirects=False,
+            mounts=dict(_NO_PROXY),
+            headers={"accept-encoding": "identity"},
+        )
+    except (OSError, ValueError, ImportError) as error:  # its text may hold a proxy's password
+        raise UsageError(
+            f"connections can't be made with the proxies and certificates of the environment ({_reason(error)})",
+            fix="Mend HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE or SSL_CERT_DIR.",
+        ) from None
     return client
 
 
@@ -85,6 +92,12 @@ def _quiet_logs() -> None:
         logger = logging.getLogger(name)
         if logger.level < logging.WARNING:
             logger.setLevel(logging.WARNING)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    return "a package for such a proxy is missing" if isinstance(error, ImportError) else "no such proxy"
 
 
 class _Bounded(httpx2.AsyncClient):

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from evalharness.data.cache import VerdictCache
 from tests.cli.runner import DATASETS, ROOT, run
 
 SMALL = DATASETS / "small.jsonl"
@@ -97,6 +101,33 @@ def test_cache_stats_prune_and_clear():
     assert run("cache", "prune", "--older-than", "soon").code == 2
 
 
+def test_a_cache_that_is_damaged_inside_is_named_and_cleared():
+    cache = VerdictCache()
+    for number in range(20):
+        cache.put(f"{number}", {"text": "x" * 1000})
+    cache.close()
+    whole = cache.path.read_bytes()
+    cache.path.write_bytes(whole[:4096] + bytes(len(whole) - 4096))
+    for command in (["stats"], ["prune", "--max-size", "1k"], ["prune", "--older-than", "1d"]):
+        ran = run("cache", *command)
+        assert (ran.code, "can't be used" in ran.err) == (3, True), ran.err
+    assert run("cache", "clear", "--yes").out == "removed a damaged cache\n"
+    assert run("cache", "stats", "--json").json["entries"] == 0
+
+
+def test_a_cache_that_another_process_writes_is_left_alone(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("evalharness.data.cache.PATIENCE", 0.0)
+    cache = VerdictCache()
+    cache.put("k", {"text": "4"})
+    with closing(sqlite3.connect(cache.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for command in (["clear", "--yes"], ["prune", "--max-size", "0"]):
+            ran = run("cache", *command)
+            assert (ran.code, "another process" in ran.err) == (3, True), ran.err
+    assert cache.get("k") == {"text": "4"}
+    cache.close()
+
+
 def test_runs_list_show_and_remove():
     run("score", SMALL, "--metric", "bleu", "--out", "reports/one")
     listed = run("runs", "list", "--json").json
@@ -105,6 +136,22 @@ def test_runs_list_show_and_remove():
     assert run("runs", "rm", "reports", "--yes").code == 2
     assert run("runs", "rm", "reports/one", "--yes").code == 0
     assert not Path("reports/one").exists()
+
+
+def test_a_run_that_cannot_be_read_is_removed_and_other_files_are_not():
+    run("score", SMALL, "--metric", "bleu", "--out", "damaged")
+    shutil.copytree("damaged", "newer")
+    with closing(sqlite3.connect("newer/run.sqlite")) as ledger:
+        ledger.execute("PRAGMA user_version=99")
+    whole = Path("damaged/run.sqlite").read_bytes()
+    Path("damaged/run.sqlite").write_bytes(whole[: len(whole) // 2])
+    Path("foreign").mkdir()
+    with closing(sqlite3.connect("foreign/run.sqlite")) as other:
+        other.execute("CREATE TABLE t (a)")
+    assert run("runs", "show", "damaged").code == 3
+    assert run("runs", "rm", "foreign", "--yes").code == 3
+    assert run("runs", "rm", "damaged", "newer", "newer", "--yes").out == "removed damaged\nremoved newer\n"
+    assert [path.name for path in Path().glob("*/run.sqlite")] == ["run.sqlite"]
 
 
 def test_report_renders_again_in_every_format():

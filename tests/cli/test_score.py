@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
+import sys
 from collections import defaultdict
 from pathlib import Path
 
@@ -246,3 +248,13 @@ def test_a_run_without_judges_has_nothing_to_send():
     assert ran.code == 0
     assert "nothing was sent" in ran.out
     assert not Path("r").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_file_whose_name_is_no_utf_8_is_scored():
+    name = os.fsdecode(b"in\xff.jsonl")
+    Path(name).write_bytes(SMALL.read_bytes())
+    for _ in range(2):
+        ran = run("score", name, "--metric", "bleu", "--quiet", "-o", "r")
+        assert ran.code == 0, ran.err
+    assert report(Path("r"))["run"]["sources"] == ["in\\udcff.jsonl"]

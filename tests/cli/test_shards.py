@@ -75,6 +75,54 @@ def test_gaps_overlaps_and_other_settings_are_refused():
     assert not Path("m").exists()
 
 
+def test_a_piece_of_another_input_is_refused():
+    lines = SAMPLE.read_text(encoding="utf-8").splitlines(keepends=True)
+    Path("more.jsonl").write_text("".join([*lines, lines[0].replace('"id": "', '"id": "new-', 1)]))
+    Path("turned.jsonl").write_text("".join(reversed(lines)))
+    job = ["score", "--metric", "surface", "--quiet"]
+    for name, source, *more in (
+        ("a", SAMPLE), ("b", SAMPLE), ("more", "more.jsonl"), ("few", SAMPLE, "--limit", "1"), ("turned", "turned.jsonl"),
+    ):  # fmt: skip
+        number = 1 if name == "a" else 2
+        assert run(*job, source, "--shard", f"{number}/2", "-o", name, *more).code == 0
+    for other in ("more", "few"):
+        ran = run("runs", "merge", "a", other, "--out", "m")
+        assert ran.code == 2
+        assert f"{other} was made from another input than a" in ran.err
+    assert run("runs", "merge", "a", "turned", "--out", "m").code == 0
+
+
+def test_a_piece_without_a_group_is_a_piece():
+    Path("one.jsonl").write_text(SAMPLE.read_text(encoding="utf-8").splitlines()[0])
+    job = ["score", "one.jsonl", "--metric", "bleu,surface", "--quiet"]
+    assert run(*job, "-o", "whole").code == 0
+    for number in (1, 2, 3):
+        ran = run(*job, "--shard", f"{number}/3", "-o", f"piece{number}")
+        assert ran.code == 0, ran.err
+    merged = run("runs", "merge", "piece1", "piece2", "piece3", "--out", "merged")
+    assert merged.code == 0, merged.err
+    assert Path("merged/report.json").read_bytes() == Path("whole/report.json").read_bytes()
+    Path("none.jsonl").write_text("")
+    assert run("score", "none.jsonl", "--shard", "1/2", "-o", "none").code == 2
+
+
+def test_a_run_that_was_killed_is_not_complete(monkeypatch: pytest.MonkeyPatch):
+    class Killed(BaseException):
+        pass
+
+    def die(*_: object) -> None:
+        raise Killed
+
+    job = ["score", SAMPLE, "--metric", "surface", "--quiet", "--shard", "1/1", "-o", "piece"]
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(scoring, "execute", die)
+        run(*job)
+    assert "PARTIAL (running, or killed)" in run("runs", "list", ".").out
+    assert "piece is incomplete" in run("runs", "merge", "piece", "--out", "m").err
+    assert run(*job).code == 0
+    assert run("runs", "merge", "piece", "--out", "m").code == 0
+
+
 def test_a_piece_is_not_mixed_with_another():
     out = _piece(1, 3)
     ran = run("score", SAMPLE, "--metric", "bleu,surface", "--shard", "2/3", "-o", out)

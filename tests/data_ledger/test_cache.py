@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from evalharness.data.cache import VerdictCache, cache_folder
+from evalharness.data.cached_outcomes import cache_errors
+from evalharness.errors import StorageError
 
 
 @pytest.fixture
@@ -49,3 +51,19 @@ def test_the_folder_follows_xdg_and_is_private(tmp_path: Path, monkeypatch: pyte
     assert stat.S_IMODE(cache.path.stat().st_mode) == 0o600
     assert stat.S_IMODE(cache.path.parent.stat().st_mode) == 0o700
     cache.close()
+
+
+def test_a_full_disk_is_no_reason_to_remove_the_cache(cache: VerdictCache):
+    cache.put("k", {"text": "4"})
+    pages = cache._db.execute("PRAGMA page_count").fetchone()[0]
+    cache._db.execute(f"PRAGMA max_page_count={pages}")
+    with pytest.raises(StorageError, match="Free some space"), cache_errors(cache.path):
+        cache._db.execute("CREATE TABLE more AS SELECT hex(randomblob(100000))")
+
+
+def test_a_cache_that_was_removed_meanwhile_is_made_anew_and_private(cache: VerdictCache):
+    with cache.closed():
+        cache.path.unlink()
+    cache.put("k", {"text": "4"})
+    assert stat.S_IMODE(cache.path.stat().st_mode) == 0o600
+    assert cache.get("k") == {"text": "4"}

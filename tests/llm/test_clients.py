@@ -55,6 +55,32 @@ def test_unknown_back_ends_get_near_names() -> None:
     assert backends() == ("openai", "anthropic", "local", "decisions", "systemone")
 
 
+@pytest.mark.parametrize("backend", ["openai", "anthropic", "decisions"])
+def test_what_cannot_stand_in_a_request_is_refused_first(backend: str) -> None:
+    with pytest.raises(UsageError, match="characters that can't be sent"):
+        make(backend, "m\udcff")
+    for body in ({"x": "\ud800"}, {"\ud800": 1}, {"x": float("nan")}):
+        with pytest.raises(UsageError, match="can't be sent"):
+            make(backend, "m", extra_body=body)
+
+
+def test_an_environment_that_allows_no_connection_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    client = make("openai")
+    with monkeypatch.context() as patched:
+        patched.setenv("HTTP_PROXY", "ftp://user:canary@proxy")
+        with pytest.raises(UsageError, match="HTTP_PROXY") as told:
+            client.prepare()
+        assert "canary" not in str(told.value)
+    with monkeypatch.context() as patched:
+        patched.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+        with pytest.raises(UsageError, match="No such file"):
+            client.prepare()
+    client.prepare()
+    close(client)
+
+
 def test_a_model_is_needed() -> None:
     with pytest.raises(UsageError, match="openai:MODEL"):
         make("openai", "")

@@ -239,10 +239,12 @@ def test_a_refused_key_stops_and_the_same_command_goes_on():
         ran = compare(judge=f"openai:m@{server.url}", out="broken")
         assert ran.code == 3
         assert figures("broken")["partial"]
+        assert "PARTIAL" in run("runs", "list", "broken").out
         port = server.port
     with Faultd(always(Answer()), port=port) as server:
         assert compare(judge=f"openai:m@{server.url}", out="broken").code == 0
         assert figures("broken")["partial"] is None
+        assert "complete" in run("runs", "list", "broken").out
         assert compare(judge=f"openai:m@{server.url}", out="whole").code == 0
     assert (Path("broken") / "pairwise.json").read_bytes() == (Path("whole") / "pairwise.json").read_bytes()
 

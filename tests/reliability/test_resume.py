@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -190,3 +191,29 @@ def test_a_damaged_store_never_gives_a_wrong_score(bench: Bench):
 @pytest.mark.slow
 def test_a_store_damaged_at_many_places(bench: Bench):
     assert len(list(damage_stores(bench, 2000))) == 2000
+
+
+def test_an_update_to_other_turns_drops_and_asks_what_it_should(bench: Bench):
+    """R13: as many outcomes as items do not mean that the items are done."""
+    turns = [{"role": role, "content": f"{role} {n}"} for n in range(2) for role in ("user", "assistant")]
+    dialogues = [
+        {"id": f"d{n}", "messages": [{"role": "system", "content": f"[row d{n}]"}, *turns]} for n in range(2)
+    ]
+    (bench.work / "in.jsonl").write_text("".join(json.dumps(dialogue) + "\n" for dialogue in dialogues))
+    assert bench.here("r", *FLAGS, "--limit", "1").code == 0
+    bench.forget()
+    for flags in (("--turns", "last"), ()):
+        assert bench.here("r", *FLAGS, "--update", *flags).code == 0
+        bench.remove("fresh")
+        assert bench.here("fresh", *FLAGS, *flags).code == 0
+        assert bench.report("r") == bench.report("fresh")
+
+
+def test_an_update_to_another_epoch_keeps_no_verdict(bench: Bench):
+    bench.write(2)
+    assert bench.here("r", *FLAGS, "--metric", "bleu").code == 0
+    bench.forget()
+    assert bench.here("r", *FLAGS, "--metric", "bleu", "--update", "--epoch", "new").code == 0
+    assert bench.asked() == {"d0": 1, "d1": 1}
+    assert bench.here("r", *FLAGS, "--metric", "bleu", "--update", "--epoch", "new").code == 0
+    assert bench.asked() == {"d0": 1, "d1": 1}

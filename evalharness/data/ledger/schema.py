@@ -26,6 +26,8 @@ ones every row that is read is checked, and the number of dialogues."""
 WAL_PAGES = 4000
 """Pages (of 4 KiB) after which the log is copied into the file: that waits for the disk, and requests wait with it."""
 
+_HEADER_BYTES = 100
+
 WHOLE = -1
 """The turn under which outcomes of a whole dialogue are stored."""
 
@@ -132,6 +134,16 @@ def connect(path: Path, *, again: bool = False) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def is_ledger(path: Path) -> bool:
+    """Whether a file's first bytes say that it is a ledger, which may be damaged or of another version.
+
+    The header is SQLite's (https://www.sqlite.org/fileformat.html): its name, and at byte 60 the version that we set.
+    """
+    with path.open("rb") as file:
+        head = file.read(_HEADER_BYTES)
+    return head.startswith(b"SQLite format 3\0") and head[60:64] > bytes(4)
 
 
 @contextmanager

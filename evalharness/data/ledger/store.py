@@ -20,7 +20,7 @@ from types import TracebackType
 from urllib.parse import quote
 
 from evalharness.core.canonical import Json, canonical_json
-from evalharness.core.dialogue import TurnChoice
+from evalharness.core.dialogue import Dialogue, TurnChoice
 from evalharness.core.scores import Column, Result
 from evalharness.data.ledger import schema
 from evalharness.data.ledger.attempts import Attempts
@@ -46,6 +46,8 @@ from evalharness.data.ledger.rows import (
 __all__ = [
     "AttemptTotals", "ItemRef", "Ledger", "OutcomeRow", "StoredDialogue", "copy_ledger", "decode", "encode",
 ]  # fmt: skip
+
+_BLOCK = 500
 
 
 class Ledger(Dialogues, Attempts):
@@ -262,6 +264,19 @@ class Ledger(Dialogues, Attempts):
                 ((item.seq, stored_turn(item.turn), scorer) for item in items),
             )
 
+    def forget_verdicts(self) -> None:
+        """Remove the outcomes of all judges."""
+        judges = [(no,) for no, columns in self.scorers().items() if any(column.rubric for column in columns)]
+        with storage_errors(self.path):
+            self._db.executemany("DELETE FROM outcomes WHERE scorer=?", judges)
+
+    def forget_turns(self, chosen: TurnChoice) -> None:
+        """Remove the outcomes of turns that this choice leaves out."""
+        for block in self.dialogue_blocks(_BLOCK):
+            left = [(stored.seq, turn) for stored in block for turn in _left_out(stored.load(), chosen)]
+            with storage_errors(self.path):
+                self._db.executemany("DELETE FROM outcomes WHERE dialogue=? AND turn=?", left)
+
     def absorb(self, piece: Ledger) -> None:
         """Copy the dialogues, outcomes and attempts of another ledger (inside a transaction)."""
         offset = int(self._db.execute("SELECT coalesce(max(seq), 0) FROM dialogues").fetchone()[0])
@@ -297,6 +312,10 @@ class Ledger(Dialogues, Attempts):
         if text != sealed(key, content):
             raise damaged(self.path, f"the entry {key!r}")
         return content
+
+
+def _left_out(dialogue: Dialogue, chosen: TurnChoice) -> set[int]:
+    return {*dialogue.assistant_turns(TurnChoice.ALL)} - {*dialogue.assistant_turns(chosen)}
 
 
 def _sound_names(dialogue: object, cluster: object, system: object, stored: object) -> bool:

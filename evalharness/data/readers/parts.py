@@ -55,7 +55,14 @@ def finished(draft: Draft, record: Record) -> Read:
     if not draft.id:
         notes.append(NO_ID)
         dialogue = _named_by_content(dialogue)
-    return Read(dialogue, Origin(record.source, record.line), draft.labels, record.notes + tuple(notes))
+    return Read(
+        dialogue, Origin(_shown(record.source), record.line), draft.labels, record.notes + tuple(notes)
+    )
+
+
+def _shown(source: str) -> str:
+    """A file's name as it can be stored: bytes of it that are no UTF-8 become escapes."""
+    return source if source.isascii() else source.encode("utf-8", "backslashreplace").decode()
 
 
 def _named_by_content(dialogue: Dialogue) -> Dialogue:
