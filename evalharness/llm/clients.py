@@ -27,6 +27,8 @@ def make_client(
         raise unknown_name("judge back-end", backend, _MAKERS)
     if not model:
         raise UsageError(f"{backend} needs a model", fix=f"Write {backend}:MODEL.")
+    if any("\ud800" <= letter <= "\udfff" for letter in model):
+        raise UsageError(f"the name of the {backend} model is not valid UTF-8")
     return maker(model, base_url, options, trust or Trust.from_environment())
 
 

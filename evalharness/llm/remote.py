@@ -28,6 +28,7 @@ from evalharness.llm.sdk_faults import SdkErrors, fault_of
 from evalharness.llm.shared_blocks import Marks
 
 _CHARACTERS_PER_TOKEN = 4
+_OUTPUT_LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 _NEVER_RUN = {"expired": Cause.TIMEOUT, "cancelled": Cause.INCOMPLETE}
 _LOUD_LOGGERS = ("openai", "anthropic", "httpx2", "httpcore2", "aiohttp.client")
 
@@ -99,11 +100,14 @@ class RemoteClient(ABC):
         return -(-len(text) // _CHARACTERS_PER_TOKEN)
 
     def output_limit(self, request: Request) -> int:
-        """The most output tokens that a request may be billed for, reasoning included."""
+        """The most output tokens that a request may be billed for, with reasoning and what ``extra_body`` allows."""
         effort = request.sampling.effort or self._options.effort
-        return request.max_tokens + reasoning_room(
+        limit = request.max_tokens + reasoning_room(
             self._traits, effort if effort in self._traits.efforts else None
         )
+        extra = self._options.extra_body
+        limit = max(limit, *(_whole(extra.get(name)) for name in _OUTPUT_LIMITS))
+        return limit * max(1, _whole(extra.get("n")))
 
     @property
     @abstractmethod
@@ -239,6 +243,10 @@ class SdkClient(RemoteClient):
         """Close the connections, if any were opened."""
         if "_sdk" in self.__dict__:
             await self._sdk.close()
+
+
+def _whole(value: object) -> int:
+    return value if isinstance(value, int) else 0
 
 
 def quiet_sdk_logs() -> None:

@@ -256,6 +256,26 @@ def test_the_output_limit_includes_reasoning() -> None:
     assert make("openai", "m", "http://localhost:1/v1").output_limit(ask(max_tokens=100)) == 100
 
 
+def test_the_output_limit_includes_what_the_extra_body_allows() -> None:
+    def limit(**extra: int) -> int:
+        client: Any = make("openai", "m", "http://localhost:1/v1", extra_body=extra)
+        found: int = client.output_limit(ask(max_tokens=100))
+        return found
+
+    assert (limit(max_tokens=9000), limit(max_completion_tokens=50), limit(n=3)) == (9000, 100, 300)
+
+
+@pytest.mark.parametrize("value", ["\ud800", float("nan")])
+def test_an_extra_body_that_can_not_be_sent_is_refused(value: object) -> None:
+    with pytest.raises(UsageError, match="extra_body"):
+        make("openai", "m", extra_body={"x": value})
+
+
+def test_a_model_that_can_not_be_named_in_a_request_is_refused() -> None:
+    with pytest.raises(UsageError, match="UTF-8"):
+        make("openai", "m\udcff")
+
+
 def test_sdk_debug_logs_are_kept_off() -> None:
     logging.getLogger("anthropic").setLevel(logging.DEBUG)
     make("anthropic", "m")
