@@ -28,6 +28,8 @@ from evalharness.llm.sdk_faults import SdkErrors, fault_of
 from evalharness.llm.shared_blocks import Marks
 
 _CHARACTERS_PER_TOKEN = 4
+_SHORTEST_KEY = 16
+"""Characters from which a key is none of the words that servers on this machine take for one, like a model's name."""
 _OUTPUT_LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 _NEVER_RUN = {"expired": Cause.TIMEOUT, "cancelled": Cause.INCOMPLETE}
 _LOUD_LOGGERS = ("openai", "anthropic", "httpx2", "httpcore2", "aiohttp.client")
@@ -187,9 +189,12 @@ class RemoteClient(ABC):
 
     def _reply(self, raw: bytes, asked: Asked) -> Reply:
         try:
-            return self._read(raw, asked)
+            reply = self._read(raw, asked)
         except MalformedBody as malformed:
             raise protocol_fault(str(malformed)) from None
+        if any(secret in reply.model for secret in self._secrets if len(secret) >= _SHORTEST_KEY):
+            raise protocol_fault("the answer names the key as its model")
+        return reply
 
     @abstractmethod
     async def close(self) -> None:

@@ -178,6 +178,23 @@ def test_a_bomb_takes_no_memory(kind: str) -> None:
     assert peak < 25_000_000
 
 
+def test_a_key_in_place_of_the_model_is_no_answer() -> None:
+    key = "k-0123456789abcdef"
+
+    async def main() -> Reply | ProviderFault:
+        keys = {"OPENAI_API_KEY": key, "OPENAI_BASE_URL": f"{server.root}/v1"}
+        client = client_of("chat", server.root, keys)
+        try:
+            return await outcome_of(client)
+        finally:
+            await client.close()
+
+    with Faultd(always(Answer(model=key))) as server:
+        found = run(main)
+    assert isinstance(found, ProviderFault)
+    assert (found.cause, key in str(found)) == (Cause.PROTOCOL, False)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_error_answer_whose_body_is_refused_counts_by_its_status(kind: str) -> None:
     long = b" " * 5000
