@@ -17,11 +17,16 @@ from evalharness.engine.progress import TIED, Lane, Progress, Silent
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
-    from rich.progress import TaskID
+    from rich.progress import ProgressColumn, TaskID
 
 _EVERY = 5.0
 _ROOM_FOR_BARS = 110
 """Narrower terminals get figures without the bar."""
+_ROOM_FOR_COLUMNS = 72
+"""In narrower terminals columns would leave failures and cost a few characters: they get one running text."""
+_RUNNING_TEXT = (
+    "{task.description} {task.completed:.0f}/{task.total:.0f} {task.fields[rate]} {task.fields[facts]}"
+)
 
 
 @contextmanager
@@ -172,26 +177,35 @@ class PlainProgress:
 @contextmanager
 def _bars() -> Iterator[Bars]:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
-    from rich.table import Column
 
     console = Console(stderr=True)
+    with Bars(*columns_for(console.width), console=console, transient=False, expand=True) as bars:
+        yield bars
+
+
+def columns_for(width: int) -> list[ProgressColumn]:
+    """The columns of progress in a terminal of that many characters a line."""
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.table import Column
+
     whole = Column(no_wrap=True)
-    columns = [
+    left = TimeRemainingColumn(compact=True, table_column=whole)
+    if width < _ROOM_FOR_COLUMNS:
+        return [left, TextColumn(_RUNNING_TEXT, markup=False, table_column=Column(ratio=1, overflow="fold"))]
+    columns: list[ProgressColumn] = [
         TextColumn(
             "{task.description}", markup=False, table_column=Column(max_width=28, overflow="ellipsis")
         ),
         BarColumn(bar_width=24),
         MofNCompleteColumn(table_column=whole),
         TextColumn("{task.fields[rate]}", table_column=whole),
-        TimeRemainingColumn(compact=True, table_column=whole),
+        left,
         TextColumn("{task.fields[facts]}", markup=False, table_column=Column(ratio=1, overflow="fold")),
     ]
-    if console.width < _ROOM_FOR_BARS:
+    if width < _ROOM_FOR_BARS:
         del columns[1]
-    with Bars(*columns, console=console, transient=False, expand=True) as bars:
-        yield bars
+    return columns
 
 
 def _bar_name(name: str) -> str:

@@ -93,8 +93,8 @@ class ErrorObject:
 
     def text(self, private: Iterable[str], secrets: Iterable[str]) -> str:
         """The label and the message, fit to be shown."""
-        message = safe_detail(self.message, private, secrets)
-        return ": ".join(part for part in (self.label, message) if part)
+        parts = (safe_detail(part, private, secrets) for part in (self.label, self.message))
+        return ": ".join(part for part in parts if part)
 
 
 def read_error(raw: bytes) -> ErrorObject:

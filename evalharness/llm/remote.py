@@ -27,6 +27,9 @@ from evalharness.llm.sdk_faults import SdkErrors, fault_of
 from evalharness.llm.shared_blocks import Marks
 
 _CHARACTERS_PER_TOKEN = 4
+_SHORTEST_KEY = 16
+"""Characters from which a key is none of the words that servers on this machine take for one, like a model's name."""
+_OUTPUT_LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 _NEVER_RUN = {"expired": Cause.TIMEOUT, "cancelled": Cause.INCOMPLETE}
 
 
@@ -96,11 +99,14 @@ class RemoteClient(ABC):
         return -(-len(text) // _CHARACTERS_PER_TOKEN)
 
     def output_limit(self, request: Request) -> int:
-        """The most output tokens that a request may be billed for, reasoning included."""
+        """The most output tokens that a request may be billed for, with reasoning and what ``extra_body`` allows."""
         effort = request.sampling.effort or self._options.effort
-        return request.max_tokens + reasoning_room(
+        limit = request.max_tokens + reasoning_room(
             self._traits, effort if effort in self._traits.efforts else None
         )
+        extra = self._options.extra_body
+        limit = max(limit, *(_whole(extra.get(name)) for name in _OUTPUT_LIMITS))
+        return limit * max(1, _whole(extra.get("n")))
 
     @property
     @abstractmethod
@@ -180,9 +186,12 @@ class RemoteClient(ABC):
 
     def _reply(self, raw: bytes, asked: Asked) -> Reply:
         try:
-            return self._read(raw, asked)
+            reply = self._read(raw, asked)
         except MalformedBody as malformed:
             raise protocol_fault(str(malformed)) from None
+        if any(secret in reply.model for secret in self._secrets if len(secret) >= _SHORTEST_KEY):
+            raise protocol_fault("the answer names the key as its model")
+        return reply
 
     @abstractmethod
     async def close(self) -> None:
@@ -236,3 +245,7 @@ class SdkClient(RemoteClient):
         """Close the connections, if any were opened."""
         if "_sdk" in self.__dict__:
             await self._sdk.close()
+
+
+def _whole(value: object) -> int:
+    return value if isinstance(value, int) else 0

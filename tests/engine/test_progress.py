@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+from io import StringIO
 
-from evalharness.cli.progress import PlainProgress
+import pytest
+from rich.console import Console
+from rich.progress import Progress
+
+from evalharness.cli.progress import PlainProgress, columns_for
 from evalharness.core.scores import Cause, Failure, Score
 from evalharness.engine.progress import TIED, causes
 
@@ -34,3 +38,16 @@ def test_the_line_keeps_undecided_items_apart_from_failed_ones(capsys: pytest.Ca
     progress.advance("judge j", 1, ["timeout"])
     progress.finish()
     assert capsys.readouterr().err.rstrip().endswith("failed 1 (timeout 1)  undecided 2 (answers tied)")
+
+
+def test_a_narrow_terminal_keeps_words_and_figures_whole() -> None:
+    console = Console(file=StringIO(), width=40, force_terminal=False)
+    bars = Progress(*columns_for(40), console=console, expand=True)
+    bars.add_task(
+        "a-judge on support", total=1000, completed=40, rate="7.2/s", facts="2/4 in flight  failed 12"
+    )
+    console.print(bars.get_renderable())
+    shown = console.file.getvalue().split()  # type: ignore[attr-defined]
+    assert [word for word in shown if ":" not in word] == (
+        "a-judge on support 40/1000 7.2/s 2/4 in flight failed 12".split()
+    )

@@ -60,7 +60,7 @@ def test_what_cannot_stand_in_a_request_is_refused_first(backend: str) -> None:
     with pytest.raises(UsageError, match="characters that can't be sent"):
         make(backend, "m\udcff")
     for body in ({"x": "\ud800"}, {"\ud800": 1}, {"x": float("nan")}):
-        with pytest.raises(UsageError, match="can't be sent"):
+        with pytest.raises(UsageError, match="extra_body: holds what JSON in UTF-8 can't"):
             make(backend, "m", extra_body=body)
 
 
@@ -282,6 +282,26 @@ def test_the_output_limit_includes_reasoning() -> None:
     assert client.output_limit(ask(max_tokens=100)) == 100 + 8192
     assert client.output_limit(ask(max_tokens=100, sampling=Sampling(effort="none"))) == 100
     assert make("openai", "m", "http://localhost:1/v1").output_limit(ask(max_tokens=100)) == 100
+
+
+def test_the_output_limit_includes_what_the_extra_body_allows() -> None:
+    def limit(**extra: int) -> int:
+        client: Any = make("openai", "m", "http://localhost:1/v1", extra_body=extra)
+        found: int = client.output_limit(ask(max_tokens=100))
+        return found
+
+    assert (limit(max_tokens=9000), limit(max_completion_tokens=50), limit(n=3)) == (9000, 100, 300)
+
+
+@pytest.mark.parametrize("value", ["\ud800", float("nan")])
+def test_an_extra_body_that_can_not_be_sent_is_refused(value: object) -> None:
+    with pytest.raises(UsageError, match="extra_body"):
+        make("openai", "m", extra_body={"x": value})
+
+
+def test_a_model_that_can_not_be_named_in_a_request_is_refused() -> None:
+    with pytest.raises(UsageError, match="UTF-8"):
+        make("openai", "m\udcff")
 
 
 def test_sdk_debug_logs_are_kept_off() -> None:

@@ -152,6 +152,13 @@ def test_neither_keys_nor_the_dialogue_are_quoted() -> None:
     assert "Rex" not in str(found)
 
 
+def test_a_code_that_repeats_the_key_or_the_dialogue_is_not_shown() -> None:
+    key = "local-3f9a-key"
+    body = {"error": {"code": key, "param": "Rosenheim", "message": "no"}}
+    found = fault_of_status(500, {}, json.dumps(body).encode(), private=("to Rosenheim",), secrets=(key,))
+    assert found.detail == "status 500: [secret] […]: no"
+
+
 def test_a_lane_that_ended_raises_afresh() -> None:
     first = fault(401)
     again = same_fault(first)

@@ -178,6 +178,36 @@ def test_a_bomb_takes_no_memory(kind: str) -> None:
     assert peak < 25_000_000
 
 
+def test_a_key_in_place_of_the_model_is_no_answer() -> None:
+    key = "k-0123456789abcdef"
+
+    async def main() -> Reply | ProviderFault:
+        keys = {"OPENAI_API_KEY": key, "OPENAI_BASE_URL": f"{server.root}/v1"}
+        client = client_of("chat", server.root, keys)
+        try:
+            return await outcome_of(client)
+        finally:
+            await client.close()
+
+    with Faultd(always(Answer(model=key))) as server:
+        found = run(main)
+    assert isinstance(found, ProviderFault)
+    assert (found.cause, key in str(found)) == (Cause.PROTOCOL, False)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_error_answer_whose_body_is_refused_counts_by_its_status(kind: str) -> None:
+    long = b" " * 5000
+    with Faultd(always(Raw(401, long))) as server:
+        assert fault(kind, server.root, max_body=4999).fatal
+    with Faultd(always(Raw(429, b"{}", {"content-encoding": "br", "retry-after": "7"}))) as server:
+        busy = fault(kind, server.root)
+        assert (busy.cause, busy.rate_limited, busy.retry_after) == (Cause.RATE_LIMITED, True, 7.0)
+    with Faultd(always(Raw(503, long))) as server:
+        down = fault(kind, server.root, max_body=4999)
+        assert (down.cause, down.unknown_outcome) == (Cause.SERVER_ERROR, False)
+
+
 def test_long_plain_bodies_are_capped_and_gzip_within_the_cap_is_read() -> None:
     with Faultd(always(Raw(200, b" " * 5000))) as server:
         assert fault("chat", server.root, max_body=4999).detail == "the body is longer than 4999 bytes"
