@@ -29,6 +29,7 @@ from evalharness.engine.progress import causes
 from evalharness.judges.interface import Judge
 from evalharness.judges.options import JudgeOptions
 from evalharness.judges.spec import make_judges
+from evalharness.llm.client import prepare
 from evalharness.llm.pricing import Prices
 from evalharness.llm.retry import RetryPolicy
 from evalharness.llm.throttle import Bounds, LimiterPool
@@ -150,6 +151,8 @@ class BlockScorer:
 
     async def _judge_all(self, rows: Sequence[Row], wanted: Sequence[tuple[Judge, int]]) -> None:
         done = self._keeper.done([number for _, number in wanted], rows[0][0], rows[-1][0])
+        if not self._job.offline:
+            prepare(client for judge, _ in wanted for client in judge.clients)
         async with asyncio.TaskGroup() as group:
             for (judge, number), of_judge in zip(wanted, done, strict=True):
                 lane = _Lane(self._counter, self._keeper, judge, number, self._pending(judge, rows, of_judge))

@@ -21,6 +21,9 @@ _PLATFORMS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (".azure.com", ("azure", "openai")),
 )
 _MILLION = 1_000_000.0
+_ORDINARY = ("auto", "default", "standard", "standard_only")
+_CHEAPER = ("flex",)
+"""Service tiers that cost less than the ordinary one."""
 
 
 class Priced(Protocol):
@@ -92,7 +95,7 @@ class Prices:
     """Prices of models: the user's own by model name, else the list's."""
 
     own: Mapping[str, Rate] = field(default_factory=dict)
-    _found: dict[tuple[str, str, str, str, bool], tuple[Rate, bool] | None] = field(
+    _found: dict[tuple[str, str, str, str, bool, str], tuple[Rate, bool] | None] = field(
         default_factory=dict, init=False
     )
 
@@ -116,7 +119,7 @@ class Prices:
 
     def _rate(self, client: Priced, model: str, batch: bool) -> tuple[Rate, bool] | None:
         """The rate of a request, looked up once for each model that answers, and whether its batch share applies."""
-        key = (client.backend, client.endpoint, client.model, model, batch)
+        key = (client.backend, client.endpoint, client.model, model, batch, _tier(client))
         if key not in self._found:
             self._found[key] = self._look_up(client, model, batch)
         return self._found[key]
@@ -128,16 +131,27 @@ class Prices:
         for name in names:
             if name in self.own:
                 return self.own[name], batch
-        rates = (listed_rate(client.endpoint, name, batch=batch) for name in names)
+        tier = "" if batch else _tier(client)
+        rates = (listed_rate(client.endpoint, name, batch=batch, tier=tier) for name in names)
         return next(((rate, False) for rate in rates if rate is not None), None)
 
 
-def listed_rate(endpoint: str, model: str, *, batch: bool = False) -> Rate | None:
-    """The list's prices for a model at an endpoint today; None when the list does not know it."""
+def listed_rate(endpoint: str, model: str, *, batch: bool = False, tier: str = "") -> Rate | None:
+    """The list's prices for a model at an endpoint today; None when the list does not know it.
+
+    ``tier`` is a service tier with prices of its own. One for which the list has none is unknown, unless it is cheaper
+    than the ordinary tier, as which it then counts.
+    """
+    if not tier:
+        return _listed(endpoint, model, {"processing": "batch"} if batch else None)
+    rate = _listed(endpoint, model, {"service_tier": tier})
+    return None if tier not in _CHEAPER and rate == _listed(endpoint, model, None) else rate
+
+
+def _listed(endpoint: str, model: str, context: Any) -> Rate | None:
     from genai_prices import Usage as ListUsage
     from genai_prices import calc_price
 
-    context: Any = {"processing": "batch"} if batch else None
     for place in _places(endpoint):
         try:
             found = calc_price(ListUsage(input_tokens=1), model, price_context=context, **place)
@@ -145,6 +159,13 @@ def listed_rate(endpoint: str, model: str, *, batch: bool = False) -> Rate | Non
             continue
         return _rate_of(vars(found.model_price))
     return None
+
+
+def _tier(client: Priced) -> str:
+    """The service tier that a client asks for, if it may have prices of its own."""
+    identity = getattr(client, "identity", None)
+    named = identity.get("service_tier") if isinstance(identity, Mapping) else None
+    return named if isinstance(named, str) and named not in _ORDINARY else ""
 
 
 def _rate_of(listed: Mapping[str, Any]) -> Rate | None:

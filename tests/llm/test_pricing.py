@@ -20,6 +20,11 @@ class Place:
     backend: str = "openai"
     model: str = "gpt-6-luna"
     endpoint: str = "api.openai.com/v1"
+    tier: str | None = None
+
+    @property
+    def identity(self) -> dict[str, object]:
+        return {"service_tier": self.tier}
 
 
 ANTHROPIC = Place("anthropic", "claude-haiku-5-5", "api.anthropic.com")
@@ -47,6 +52,20 @@ def test_long_prompts_have_the_higher_tier() -> None:
 
 def test_batches_cost_half() -> None:
     assert Prices().of_usage(Place(), USAGE, batch=True) == pytest.approx(0.0002)
+
+
+@pytest.mark.parametrize(
+    ("tier", "times"),
+    [(None, 1.0), ("auto", 1.0), ("default", 1.0), ("priority", 2.0), ("flex", 0.5), ("else", None)],
+)
+def test_service_tiers_have_their_own_prices(tier: str | None, times: float | None) -> None:
+    ordinary = Prices().of_usage(Place(model="gpt-5.1"), USAGE)
+    assert ordinary is not None
+    found = Prices().of_usage(Place(model="gpt-5.1", tier=tier), USAGE)
+    assert found == (None if times is None else pytest.approx(times * ordinary))
+    assert Prices().knows(Place(model="gpt-5.1", tier=tier)) is (times is not None)
+    in_batch = Prices().of_usage(Place(model="gpt-5.1", tier=tier), USAGE, batch=True)
+    assert in_batch == pytest.approx(0.5 * ordinary)  # batches have no tiers
 
 
 def test_the_model_that_answered_is_priced_before_the_one_that_was_asked() -> None:
