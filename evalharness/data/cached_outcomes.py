@@ -13,9 +13,9 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
-from types import TracebackType
 from typing import NamedTuple
 
+from evalharness.data.guard import Guard
 from evalharness.errors import StorageError
 
 TABLE = (
@@ -82,33 +82,26 @@ class CachedOutcomes:
         self._db.execute("DELETE FROM outcomes")
 
 
-class cache_errors:  # noqa: N801 - used like a function
+class cache_errors(Guard):  # noqa: N801 - used like a function
     """What SQLite says of a damaged or unusable file, as a :class:`StorageError` that names the cache."""
 
-    __slots__ = ("_path",)
+    __slots__ = ()
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
+    def tell(self, error: BaseException) -> None:
+        """Raise the :class:`StorageError` that SQLite's error stands for."""
         if is_busy(error):
             raise StorageError(
-                f"the verdict cache {self._path} is being written by another process",
+                f"the verdict cache {self.path} is being written by another process",
                 fix="Run the same command again when that has ended.",
             ) from error
         if _code(error) in _DISK:  # nothing that removing paid verdicts would mend
             raise StorageError(
-                f"the verdict cache {self._path} can't be used: {error}",
+                f"the verdict cache {self.path} can't be used: {error}",
                 fix="Free some space or mend the folder, or add --no-cache.",
             ) from error
         if isinstance(error, sqlite3.DatabaseError):
             raise StorageError(
-                f"the verdict cache {self._path} can't be used: {error}",
+                f"the verdict cache {self.path} can't be used: {error}",
                 fix="Remove it with `evalharness cache clear` (its verdicts will be paid for again), "
                 "or add --no-cache.",
             ) from error

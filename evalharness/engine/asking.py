@@ -312,6 +312,9 @@ class _Attempts:
     moved: ProviderFault | None = None
     _open: dict[int, tuple[float, float | None]] = field(default_factory=dict)
 
+    async def ready(self) -> None:
+        await self.asker.desk.budget.room(self.client, self.request)
+
     def begin(self, number: int) -> int:
         asker = self.asker
         asker.sent = True
@@ -327,6 +330,7 @@ class _Attempts:
             request=self.request.content_hash()[:32],
             possible=reserved,
         )
+        asker.desk.budget.live += 1
         self._open[token] = (time.monotonic(), reserved)
         return token
 
@@ -335,6 +339,7 @@ class _Attempts:
         started, reserved = self._open.pop(token)
         cost = facts["cost"]
         assert cost is None or isinstance(cost, float)
+        self.asker.desk.budget.live -= 1
         self.asker.desk.budget.settle(reserved, cost)
         seconds = time.monotonic() - started
         self.asker.desk.ledger.end_attempt(token, seconds=seconds, **facts)

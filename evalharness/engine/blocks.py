@@ -29,7 +29,7 @@ from evalharness.engine.progress import causes
 from evalharness.judges.interface import Judge
 from evalharness.judges.options import JudgeOptions
 from evalharness.judges.spec import make_judges
-from evalharness.llm.client import prepare
+from evalharness.llm.client import Client, Request, prepare
 from evalharness.llm.pricing import Prices
 from evalharness.llm.retry import RetryPolicy
 from evalharness.llm.throttle import Bounds, LimiterPool
@@ -272,6 +272,9 @@ class _SharedBudget(Budget):
     """The limits on cost and failures of the whole run, which the keeper counts."""
 
     keeper: Keeper | None = None
+
+    async def room(self, client: Client, request: Request) -> None:
+        """At once: requests in flight are those of all workers, and nobody tells when one has ended."""
 
     def take(self, most: float | None) -> None:
         assert self.keeper is not None

@@ -1,12 +1,16 @@
 """Limits on what a run may spend and on how much may fail, checked before each request is sent.
 
 Money is counted with requests in flight at the most that they can cost: every byte of the prompt a token, and the
-whole allowed output. Attempts whose outcome is unknown (time-outs, broken connections) count at that, too.
+whole allowed output. Attempts whose outcome is unknown (time-outs, broken connections) count at that, too. As requests
+cost much less than that, one for which there is no room waits until those in flight have told what they cost; only when
+none is in flight the limit is reached.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
 
 from evalharness.core.scores import Cause
 from evalharness.errors import UsageError
@@ -25,7 +29,8 @@ class LimitReached(ProviderFault):
 class Budget:
     """What a run has spent, has in flight, and may spend (USD); and failed items against their limit.
 
-    ``spent`` starts with the cost of earlier processes of the run. ``max_failures`` is a number of items.
+    ``spent`` starts with the cost of earlier processes of the run. ``max_failures`` is a number of items. ``live``
+    counts the requests in flight that are not in batches: those that :meth:`room` waits for.
     """
 
     prices: Prices
@@ -34,6 +39,41 @@ class Budget:
     spent: float = 0.0
     in_flight: float = 0.0
     failures: int = 0
+    live: int = 0
+    _waiting: deque[asyncio.Future[None]] = field(default_factory=deque, init=False, repr=False)
+
+    async def room(self, client: Client, request: Request) -> None:
+        """Wait while a request may cost too much beside those in flight; first come, first served.
+
+        What follows without another wait finds what there is: :meth:`reserve` tells whether it is enough.
+        """
+        if self.max_cost is None:
+            return
+        most = worst_cost(self.prices, client, request)
+        if most is None or (not self._waiting and self._fits(most)):
+            return
+        first = False
+        while self.live and not (first and self._fits(most)):
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            (self._waiting.appendleft if first else self._waiting.append)(future)
+            try:
+                await future
+            except asyncio.CancelledError:
+                self._wake()
+                raise
+            first = True
+        self._wake()
+
+    def _fits(self, most: float) -> bool:
+        return self.max_cost is None or self.spent + self.in_flight + most <= self.max_cost
+
+    def _wake(self) -> None:
+        """Let the next one that waits look again."""
+        while self._waiting:
+            future = self._waiting.popleft()
+            if not future.done():
+                future.set_result(None)
+                return
 
     def reserve(self, client: Client, request: Request, *, batch: bool = False) -> float | None:
         """Set aside the most that a request can cost; raises :class:`LimitReached` when that is too much.
@@ -50,7 +90,7 @@ class Budget:
             raise LimitReached(f"{self.failures} items failed, more than --max-failures {self.max_failures}")
         if most is None:
             return
-        if self.max_cost is not None and self.spent + self.in_flight + most > self.max_cost:
+        if not self._fits(most):
             raise LimitReached(
                 f"${self.spent:.4f} spent and ${self.in_flight + most:.4f} possibly in flight reach --max-cost "
                 f"${self.max_cost:g}"
@@ -62,6 +102,7 @@ class Budget:
         if reserved is not None:
             self.in_flight = max(0.0, self.in_flight - reserved)
         self.spent += cost if cost is not None else (reserved or 0.0)
+        self._wake()
 
     def correct(self, reserved: float | None, cost: float | None) -> None:
         """A request that counted as spent at its most, perhaps by an earlier process, turned out to cost this."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -11,6 +11,7 @@ from evalharness.data.ledger.store import Ledger
 from evalharness.engine.asking import cache_key
 from evalharness.engine.batch_rows import custom_id
 from evalharness.engine.batching import ROOM, batch_api
+from evalharness.engine.budget import worst_cost
 from evalharness.engine.judging import item_count, lane_count, pending_items
 from evalharness.engine.plan import RunPlan, scorer_key, title
 from evalharness.judges.interface import Judge, PlannedRequest
@@ -28,6 +29,8 @@ SECONDS_PER_REQUEST = 3.0
 class JudgeEstimate:
     """One judge's share of a run. Costs are None for an unpriced model; tokens are estimates.
 
+    ``most_cost`` is what ``--max-cost`` counts for these requests before it knows what they cost; repairs of answers
+    and further attempts come on top of it.
     ``in_batches`` requests were submitted before; ``batches`` is how many would be submitted, None for a live run.
     """
 
@@ -53,7 +56,14 @@ def estimate(
     batch: BatchLimits | None = None,
 ) -> list[JudgeEstimate]:
     """An estimate for each judge of what is still to do, by way of batches if ``batch``; a recording sends nothing."""
-    return [_of(ledger, plan, judge, cache, prices, batch) for judge in plan.judges]
+    shared = set[str]() if cache is not None and _share_a_model(plan.judges) else None
+    return [_of(ledger, plan, judge, cache, prices, batch, shared) for judge in plan.judges]
+
+
+def _share_a_model(judges: Sequence[Judge]) -> bool:
+    """Whether two judges ask the same model, so that they may send equal requests."""
+    models = [(c.backend, c.endpoint, c.model) for judge in judges for c in judge.clients]
+    return len(set(models)) < len(models)
 
 
 def _of(
@@ -63,7 +73,9 @@ def _of(
     cache: VerdictCache | None,
     prices: Prices,
     batch: BatchLimits | None,
+    shared: set[str] | None,
 ) -> JudgeEstimate:
+    """``shared`` holds the keys of requests that judges of the run send: equal ones are paid once."""
     scorer = ledger.scorer(scorer_key(judge.columns), judge.columns)
     criteria = max(1, len(judge.columns) - 1)
     requests = cached = pending = tokens_in = tokens_out = 0
@@ -84,13 +96,18 @@ def _of(
             if batched and ledger.batches.find(key, None if cache is not None else (scorer, ref)):
                 in_batches += 1
                 continue
+            if shared is not None:
+                if key in shared:
+                    cached += 1
+                    continue
+                shared.add(key)
             requests += 1
             trays.add(planned)
-            size, answer, limit = _tokens(planned, criteria)
+            size, answer = _tokens(planned, criteria)
             tokens_in += size
             tokens_out += answer
             typical = _plus(typical, prices.of_usage(planned.client, Usage(size, answer), batch=by_batch))
-            most = _plus(most, prices.of_usage(planned.client, Usage(size, limit), batch=by_batch))
+            most = _plus(most, worst_cost(prices, planned.client, planned.request, batch=by_batch))
     items = item_count(ledger, plan, judge)
     seconds = _seconds(plan, judge, requests, tokens_in + tokens_out) if judge.clients else None
     name = title(judge.columns)
@@ -144,11 +161,11 @@ def estimate_requests(
     most: float | None = 0.0
     for one in planned:
         requests += 1
-        size, answer, limit = _tokens(one, criteria)
+        size, answer = _tokens(one, criteria)
         tokens_in += size
         tokens_out += answer
         typical = _plus(typical, prices.of_usage(one.client, Usage(size, answer)))
-        most = _plus(most, prices.of_usage(one.client, Usage(size, limit)))
+        most = _plus(most, worst_cost(prices, one.client, one.request))
     return JudgeEstimate(name, items, 0, requests, 0, tokens_in, tokens_out, typical, most, None)
 
 
@@ -161,14 +178,14 @@ def _seconds(plan: RunPlan, judge: Judge, requests: int, tokens: int) -> float:
     return max(free, by_requests, by_tokens)
 
 
-def _tokens(planned: PlannedRequest, criteria: int) -> tuple[int, int, int]:
-    """Prompt tokens, usual answer tokens, and the most answer tokens of a request."""
+def _tokens(planned: PlannedRequest, criteria: int) -> tuple[int, int]:
+    """Prompt tokens and usual answer tokens of a request."""
     request = planned.request
     size = sum(planned.client.count_tokens(text) for text in (request.system, request.shared, request.ask))
     if request.labels:
-        return size, 1, request.max_tokens
+        return size, 1
     asked = len(request.schema.get("required", ())) if request.schema else criteria  # type: ignore[arg-type]
-    return size, min(request.max_tokens, TYPICAL_ANSWER * max(1, asked)), request.max_tokens
+    return size, min(request.max_tokens, TYPICAL_ANSWER * max(1, asked))
 
 
 def _is_cached(planned: PlannedRequest, cache: VerdictCache, epoch: str) -> bool:

@@ -33,6 +33,10 @@ class RetryPolicy:
 class AttemptLog(Protocol):
     """Who keeps the record of attempts: the ledger."""
 
+    async def ready(self) -> None:
+        """Wait until an attempt can be paid for."""
+        ...
+
     def begin(self, number: int) -> int:
         """Record attempt ``number`` (from 1) before anything is sent; returns a token for :meth:`end`."""
         ...
@@ -44,6 +48,9 @@ class AttemptLog(Protocol):
 
 class NoLog:
     """Keeps no record."""
+
+    async def ready(self) -> None:
+        """At once."""
 
     def begin(self, number: int) -> int:
         """The number itself."""
@@ -70,6 +77,7 @@ async def attempt_until_done(
     while True:
         number += 1
         ticket = await limiter.acquire(tokens)
+        await _ready(log, limiter, ticket)
         started = clock.now()
         seconds = min(policy.attempt_timeout, policy.deadline - spent)
         outcome = await _attempt(client, request, seconds, log, number, limiter, ticket)
@@ -98,6 +106,16 @@ def expected_tokens(client: Client, request: Request) -> int:
 def _delay(fault: ProviderFault, policy: RetryPolicy, failures: int) -> float:
     """A wait before asking for leave again; none where the provider named one, which pauses the whole lane."""
     return 0.0 if fault.retry_after is not None else policy.backoff.delay(failures)
+
+
+async def _ready(log: AttemptLog, limiter: Limiter, ticket: Ticket) -> None:
+    """Wait for leave to pay, unless the lane ends meanwhile; leave to send goes back where there is none."""
+    try:
+        await log.ready()
+        limiter.check()
+    except BaseException:
+        limiter.release(ticket, None)
+        raise
 
 
 async def _attempt(

@@ -105,8 +105,7 @@ class Limiter:
 
         Raises ProviderFault at once when the lane has ended.
         """
-        if self._ended is not None:
-            raise same_fault(self._ended)
+        self.check()
         if not self._waiting and self._wait() <= 0.0:
             return self._admit(tokens)
         future: asyncio.Future[Ticket] = asyncio.get_running_loop().create_future()
@@ -118,6 +117,11 @@ class Limiter:
             if future.done() and not future.cancelled() and future.exception() is None:
                 self.release(future.result(), None)
             raise
+
+    def check(self) -> None:
+        """Raise the ProviderFault that ended the lane, if it has ended."""
+        if self._ended is not None:
+            raise same_fault(self._ended)
 
     def release(self, ticket: Ticket, outcome: Reply | ProviderFault | None) -> None:
         """Give leave back with what came of it; None when the request was never sent or was given up."""

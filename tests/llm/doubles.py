@@ -127,6 +127,9 @@ class ListLog:
         self.begun: list[int] = []
         self.ended: list[tuple[int, Reply | ProviderFault]] = []
 
+    async def ready(self) -> None:
+        pass
+
     def begin(self, number: int) -> int:
         self.begun.append(number)
         return 100 + number

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -88,6 +91,18 @@ def test_max_cost_stops_before_the_limit_and_a_higher_one_goes_on(bench: Bench):
     assert bench.server.count == bench.rows
 
 
+def test_max_cost_that_is_enough_is_enough_whatever_may_be_in_flight(bench: Bench):
+    """Requests cost far less than they might: one for which there is no room yet waits for those in flight."""
+    (bench.work / "evalharness.yaml").write_text(PRICES)
+    assert bench.here("a", "--concurrency", "1", "--no-cache").code == 0
+    cost = bench.execution("a")["cost_usd"]
+    with closing(sqlite3.connect(bench.work / "a" / "run.sqlite")) as ledger:
+        (most,) = ledger.execute("SELECT max(possible) FROM attempts").fetchone()
+    ran = bench.here("r", "--max-cost", str(cost + most), "--concurrency", "16", "--no-cache")
+    assert ran.code == 0, ran.err
+    assert bench.execution("r")["cost_usd"] == pytest.approx(cost)
+
+
 def test_max_cost_needs_a_price(bench: Bench):
     ran = bench.here("r", "--max-cost", "1")
     assert ran.code == 2
@@ -107,6 +122,26 @@ def test_a_dry_run_sends_nothing_and_makes_no_folder(bench: Bench):
     assert ran.code == 0, ran.err
     assert bench.server.count == 0
     assert not (bench.work / "r").exists()
+
+
+def test_a_dry_run_tells_the_most_that_is_set_aside(bench: Bench):
+    """Reasoning and what ``extra_body`` allows included, as --max-cost counts them."""
+    (bench.work / "evalharness.yaml").write_text(
+        f"{PRICES}models:\n  m: {{extra_body: {{max_tokens: 900}}}}\n"
+    )
+    (told,) = json.loads(bench.here("r", "--dry-run", "--json", "--no-cache").out)
+    assert bench.here("r", "--no-cache").code == 0
+    with closing(sqlite3.connect(bench.work / "r" / "run.sqlite")) as ledger:
+        (most,) = ledger.execute("SELECT sum(possible) FROM attempts").fetchone()
+    assert told["most_cost"] == pytest.approx(most)
+
+
+def test_a_dry_run_counts_requests_that_two_judges_share_once(bench: Bench):
+    judges = [word for name in ("a", "b") for word in ("--judge", f"{name}=openai:m@{bench.server.url}")]
+    rows = json.loads(bench.here("r", *judges, "--dry-run", "--json").out)
+    assert [(row["requests"], row["cached"]) for row in rows] == [(bench.rows, 0), (0, bench.rows)]
+    assert bench.here("r", *judges).code == 0
+    assert bench.server.count == bench.rows
 
 
 @pytest.mark.parametrize(

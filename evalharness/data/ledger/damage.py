@@ -4,36 +4,29 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
-from types import TracebackType
 
+from evalharness.data.guard import Guard
 from evalharness.errors import StorageError
 
 _HERE = str(Path(__file__).parent)
 
 
-class storage_errors:  # noqa: N801 - used like a function; a generator takes three times as long, thrice an item
+class storage_errors(Guard):  # noqa: N801 - used like a function
     """Around writes: a full or read-only disk is a StorageError, damage that is met one that says so."""
 
-    __slots__ = ("_path",)
+    __slots__ = ()
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
-        if error is None or isinstance(error, sqlite3.IntegrityError):
+    def tell(self, error: BaseException) -> None:
+        """Raise the StorageError that SQLite's error stands for; a broken rule of the tables stays what it is."""
+        if isinstance(error, sqlite3.IntegrityError):
             return
         if isinstance(error, sqlite3.OperationalError):
             raise StorageError(
-                f"can't write {self._path}: {error}",
+                f"can't write {self.path}: {error}",
                 fix="Free some space or mend the folder, then run the same command again.",
             ) from error
         if isinstance(error, sqlite3.DatabaseError | UnicodeDecodeError):
-            raise damaged(self._path, str(error)) from error
+            raise damaged(self.path, str(error)) from error
 
 
 def database_error(error: BaseException | None) -> Exception | None:

@@ -13,8 +13,8 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
-from types import TracebackType
 
+from evalharness.data.guard import Guard
 from evalharness.data.ledger.damage import storage_errors
 
 
@@ -94,24 +94,23 @@ class Group:
             self.commit()
 
 
-class _Writing:
+class _Writing(Guard):
     """Around one write of a group."""
 
     __slots__ = ("_group", "_ours")
 
     def __init__(self, group: Group) -> None:
+        super().__init__(group.path)
         self._group = group
 
     def __enter__(self) -> None:
         self._ours = self._group.begin()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is None or not self._ours:
+    def tell(self, error: BaseException) -> None:
+        if not self._ours:
             return
         try:
-            storage_errors(self._group.path).__exit__(kind, error, trace)
+            storage_errors(self.path).tell(error)
         except Exception as told:
             self._group.fail(told)
             raise
