@@ -36,15 +36,22 @@ def make_client(
 
 
 def _check_sendable(backend: str, model: str, options: Mapping[str, Json]) -> None:
-    """What can't stand in a request (lone surrogates, NaN) is a UsageError before anything is sent."""
-    try:
-        json.dumps([model, dict(options)], ensure_ascii=False, allow_nan=False, default=str).encode()
-    except ValueError as error:
-        wrong = "characters" if isinstance(error, UnicodeEncodeError) else "numbers"
-        raise UsageError(
-            f"the name or an option of {one_line(f'{backend}:{model}')} holds {wrong} that can't be sent",
-            fix="Write it as valid UTF-8, without NaN and infinities.",
-        ) from None
+    """What can't stand in a request (lone surrogates, NaN, no JSON) is a UsageError before anything is sent."""
+    for what, value in {
+        "name": model,
+        **{f"option {name}": value for name, value in options.items()},
+    }.items():
+        try:
+            json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+        except (TypeError, ValueError) as error:
+            raise UsageError(
+                f"{one_line(f'{backend}:{model}')}: the {what} holds {_UNSENDABLE.get(type(error), 'values')} "
+                "that can't be sent",
+                fix="Write it as valid UTF-8, without NaN and infinities.",
+            ) from None
+
+
+_UNSENDABLE: Mapping[type[Exception], str] = {UnicodeEncodeError: "characters", ValueError: "numbers"}
 
 
 def backends() -> tuple[str, ...]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from evalharness.core.registry import unknown_name
 from evalharness.errors import Problem, UsageError
@@ -38,16 +36,6 @@ class RemoteOptions(BaseModel):
     api_key_env: str | None = None
     capabilities: dict[str, Any] = Field(default_factory=dict)
     extra_body: dict[str, Any] = Field(default_factory=dict)
-
-    @field_validator("extra_body")
-    @classmethod
-    def _is_json(cls, value: dict[str, Any]) -> dict[str, Any]:
-        """What can't be sent is refused here, not in the middle of a run."""
-        try:
-            json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
-        except (TypeError, ValueError):
-            raise PydanticCustomError("json", "holds what JSON in UTF-8 can't") from None
-        return value
 
 
 class OpenAIOptions(RemoteOptions):

@@ -57,10 +57,10 @@ def test_unknown_back_ends_get_near_names() -> None:
 
 @pytest.mark.parametrize("backend", ["openai", "anthropic", "decisions"])
 def test_what_cannot_stand_in_a_request_is_refused_first(backend: str) -> None:
-    with pytest.raises(UsageError, match="characters that can't be sent"):
+    with pytest.raises(UsageError, match="the name holds characters that can't be sent"):
         make(backend, "m\udcff")
-    for body in ({"x": "\ud800"}, {"\ud800": 1}, {"x": float("nan")}):
-        with pytest.raises(UsageError, match="extra_body: holds what JSON in UTF-8 can't"):
+    for body in ({"x": "\ud800"}, {"\ud800": 1}, {"x": float("nan")}, {"x": {1}}):
+        with pytest.raises(UsageError, match=r"the option extra_body holds \w+ that can't be sent"):
             make(backend, "m", extra_body=body)
 
 
@@ -291,12 +291,6 @@ def test_the_output_limit_includes_what_the_extra_body_allows() -> None:
         return found
 
     assert (limit(max_tokens=9000), limit(max_completion_tokens=50), limit(n=3)) == (9000, 100, 300)
-
-
-@pytest.mark.parametrize("value", ["\ud800", float("nan")])
-def test_an_extra_body_that_can_not_be_sent_is_refused(value: object) -> None:
-    with pytest.raises(UsageError, match="extra_body"):
-        make("openai", "m", extra_body={"x": value})
 
 
 def test_a_model_that_can_not_be_named_in_a_request_is_refused() -> None:
